@@ -1,0 +1,74 @@
+# `make` lists the targets. Nothing here needs an activated environment.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3.11
+REQUIREMENTS ?= requirements/dev.txt
+SOLC ?= auto
+DEMO_ARGS ?=
+TEST_ARGS ?=
+GAS_ARGS ?=
+
+BIN := .venv/bin
+APE := $(BIN)/ape
+
+FORMATTED := $(wildcard energy_grid meter_bridge oracles simulation scripts tests bench tools)
+TYPED := $(foreach dir,energy_grid meter_bridge oracles simulation scripts bench tools,\
+	$(if $(wildcard $(dir)/*.py),$(dir)))
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: ## install everything into .venv and node_modules (SOLC=native|npm chooses the compiler)
+	@$(PYTHON) tools/setup.py --requirements $(REQUIREMENTS) --solc $(SOLC)
+
+.PHONY: build
+build: setup ## compile the contracts
+	@$(APE) compile --verbosity WARNING
+
+.PHONY: demo
+demo: setup ## run a market day on a local chain (DEMO_ARGS="--help" shows its options)
+	@$(APE) run market_day $(DEMO_ARGS)
+
+.PHONY: test
+test: build ## run all tests but the deep ones (TEST_ARGS="-k settle" selects)
+	@$(APE) test tests $(TEST_ARGS)
+
+.PHONY: invariants
+invariants: build ## run the invariant tests alone
+	@$(APE) test tests/invariants $(TEST_ARGS)
+
+.PHONY: deep
+deep: build ## run the invariant tests at length, the deep ones included
+	@$(APE) test tests/invariants -m "deep or not deep" --hypothesis-profile=deep --timeout=0 $(TEST_ARGS)
+
+.PHONY: faults
+faults: build ## run the fault-injection tests alone
+	@$(APE) test tests/faults $(TEST_ARGS)
+
+.PHONY: gas
+gas: build ## measure gas and write bench/gas
+	@$(BIN)/python -m bench.gas $(GAS_ARGS)
+
+.PHONY: lint
+lint: setup ## check format, rules and types of the Python code
+	@$(BIN)/ruff format --check $(FORMATTED)
+	@$(BIN)/ruff check $(FORMATTED)
+	@$(BIN)/mypy $(TYPED)
+
+.PHONY: format
+format: setup ## format the Python code and repair what ruff can
+	@$(BIN)/ruff check --fix-only --quiet $(FORMATTED)
+	@$(BIN)/ruff format $(FORMATTED)
+
+.PHONY: lock
+lock: ## pin pyproject.toml into requirements/ again
+	@$(PYTHON) tools/lock.py
+
+.PHONY: clean
+clean: ## remove what was built; .venv and node_modules stay
+	rm -rf .build contracts/.cache out cache build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov
+	find . -name __pycache__ -type d -not -path './.venv/*' -not -path './node_modules/*' -prune -exec rm -rf {} +
