@@ -1,0 +1,1 @@
+"""Keepers and reporters; they come with the issue 'Oracles and keepers'."""
