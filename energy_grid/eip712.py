@@ -1,0 +1,191 @@
+"""EIP-712 messages of the smart meter: digest, signature, recovery.
+
+The structs are defined once here and once in the contract; a test compares both digests on random
+messages. Encoded by hand because a bridge signs thousands: ten times the speed of a general encoder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from eth_keys.datatypes import PrivateKey, Signature
+from eth_keys.exceptions import BadSignature
+from eth_utils.address import to_canonical_address, to_checksum_address
+from eth_utils.crypto import keccak
+from eth_utils.exceptions import ValidationError
+
+from energy_grid.day_words import LaneWidth, Quality, SlotRegisters, pack_day, unpack_day
+from energy_grid.errors import InvalidValueError
+from energy_grid.units import MeterId, MilliHertz, MilliVolt, UnixSeconds, Wh
+
+__all__ = [
+    "LaneWidth",
+    "MeterDay",
+    "MeterReading",
+    "Quality",
+    "SlotRegisters",
+    "digest",
+    "domain",
+    "pack_day",
+    "recover",
+    "sign",
+    "unpack_day",
+]
+
+DOMAIN_NAME = "energy-grid SmartMeter"
+DOMAIN_VERSION = "1"
+DOMAIN_TYPE = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
+READING_TYPE = (
+    "EnergyMeterReading(uint32 meterId,uint32 sequence,uint40 timestamp,uint64 importWh,"
+    "uint64 exportWh,uint32 frequencyMilliHz,uint32 voltageMilliV)"
+)
+DAY_TYPE = (
+    "EnergyMeterDay(uint32 meterId,uint32 firstSequence,uint40 dayStart,uint64 importWh,"
+    "uint64 exportWh,uint32 frequencyMilliHz,uint32 voltageMilliV,bytes32[] words)"
+)
+
+_DOMAIN_TYPE_HASH = keccak(text=DOMAIN_TYPE)
+_READING_TYPE_HASH = keccak(text=READING_TYPE)
+_DAY_TYPE_HASH = keccak(text=DAY_TYPE)
+_CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+
+
+def _word(name: str, value: int, bits: int) -> bytes:
+    if not 0 <= value < 1 << bits:
+        raise InvalidValueError(f"{name} out of range", expected=f"uint{bits}", found=value)
+    return value.to_bytes(32, "big")
+
+
+@dataclass(frozen=True, slots=True)
+class MeterReading:
+    """A snapshot of both registers of one meter at a multiple of 900 s."""
+
+    meter_id: MeterId
+    sequence: int
+    timestamp: UnixSeconds
+    import_wh: Wh
+    export_wh: Wh
+    frequency_millihz: MilliHertz = MilliHertz(0)
+    voltage_millivolts: MilliVolt = MilliVolt(0)
+
+    def as_tuple(self) -> tuple[int, int, int, int, int, int, int]:
+        """Fields in the contract's order."""
+        return (
+            self.meter_id,
+            self.sequence,
+            self.timestamp,
+            self.import_wh,
+            self.export_wh,
+            self.frequency_millihz,
+            self.voltage_millivolts,
+        )
+
+    def struct_hash(self) -> bytes:
+        """EIP-712 hash of the struct."""
+        return keccak(
+            _READING_TYPE_HASH
+            + _word("meter_id", self.meter_id, 32)
+            + _word("sequence", self.sequence, 32)
+            + _word("timestamp", self.timestamp, 40)
+            + _word("import_wh", self.import_wh, 64)
+            + _word("export_wh", self.export_wh, 64)
+            + _word("frequency_millihz", self.frequency_millihz, 32)
+            + _word("voltage_millivolts", self.voltage_millivolts, 32)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class MeterDay:
+    """A UTC day of one meter: registers at `day_start`, then 96 quarter-hour differences.
+
+    The snapshots at `day_start + 900 ... day_start + 86,400` have the sequences `first_sequence ...`.
+    Frequency and voltage are those of the last snapshot.
+    """
+
+    meter_id: MeterId
+    first_sequence: int
+    day_start: UnixSeconds
+    import_wh: Wh
+    export_wh: Wh
+    words: tuple[bytes, ...]
+    frequency_millihz: MilliHertz = MilliHertz(0)
+    voltage_millivolts: MilliVolt = MilliVolt(0)
+
+    def as_tuple(self) -> tuple[int, int, int, int, int, int, int, list[bytes]]:
+        """Fields in the contract's order."""
+        return (
+            self.meter_id,
+            self.first_sequence,
+            self.day_start,
+            self.import_wh,
+            self.export_wh,
+            self.frequency_millihz,
+            self.voltage_millivolts,
+            list(self.words),
+        )
+
+    def struct_hash(self) -> bytes:
+        """EIP-712 hash of the struct."""
+        for word in self.words:
+            if len(word) != 32:
+                raise InvalidValueError("word of a day", expected="32 bytes", found=len(word))
+        return keccak(
+            _DAY_TYPE_HASH
+            + _word("meter_id", self.meter_id, 32)
+            + _word("first_sequence", self.first_sequence, 32)
+            + _word("day_start", self.day_start, 40)
+            + _word("import_wh", self.import_wh, 64)
+            + _word("export_wh", self.export_wh, 64)
+            + _word("frequency_millihz", self.frequency_millihz, 32)
+            + _word("voltage_millivolts", self.voltage_millivolts, 32)
+            + keccak(b"".join(self.words))
+        )
+
+
+@lru_cache(maxsize=64)
+def domain(chain_id: int, contract: str) -> bytes:
+    """Domain separator of a SmartMeter contract."""
+    return keccak(
+        _DOMAIN_TYPE_HASH
+        + keccak(text=DOMAIN_NAME)
+        + keccak(text=DOMAIN_VERSION)
+        + _word("chain_id", chain_id, 256)
+        + to_canonical_address(contract).rjust(32, b"\0")
+    )
+
+
+def digest(message: MeterReading | MeterDay, domain_separator: bytes) -> bytes:
+    """What the device signs."""
+    return keccak(b"\x19\x01" + domain_separator + message.struct_hash())
+
+
+def sign(message: MeterReading | MeterDay, domain_separator: bytes, private_key: bytes) -> bytes:
+    """Sign a message: 65 bytes `r | s | v` with low s and v 27 or 28."""
+    signature = PrivateKey(private_key).sign_msg_hash(digest(message, domain_separator))
+    return signature.to_bytes()[:64] + bytes([27 + signature.v])
+
+
+def recover(
+    message: MeterReading | MeterDay, domain_separator: bytes, signature: Sequence[int] | bytes
+) -> str:
+    """Checksum address of the key that signed a message.
+
+    Raises:
+        InvalidValueError: the signature is malformed, has a high s (rule V2) or fits no key.
+    """
+    raw = bytes(signature)
+    if len(raw) != 65 or raw[64] not in (27, 28):
+        raise InvalidValueError(
+            "malformed signature", expected="65 bytes ending in 27 or 28", found=f"{len(raw)} bytes"
+        )
+    if int.from_bytes(raw[32:64], "big") > _CURVE_ORDER // 2:
+        raise InvalidValueError("signature with a high s", expected="s in the lower half")
+    try:
+        key = Signature(raw[:64] + bytes([raw[64] - 27])).recover_public_key_from_msg_hash(
+            digest(message, domain_separator)
+        )
+    except (BadSignature, ValidationError) as error:
+        raise InvalidValueError("signature fits no key", found=str(error)) from error
+    return str(to_checksum_address(key.to_canonical_address()))
