@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {IMarketLedger} from "./IMarketLedger.sol";
+import {ISettlementAccounts} from "./ISettlementAccounts.sol";
+import {ISettlementCertificates} from "./ISettlementCertificates.sol";
+import {ISettlementDelivery} from "./ISettlementDelivery.sol";
+import {ISettlementFunds} from "./ISettlementFunds.sol";
+import {ISettlementZones} from "./ISettlementZones.sol";
+
+/// @title Settlement: the clearing house of the energy market
+/// @notice Holds all money, stands between buyers and sellers, settles deliveries against verified meter readings
+/// and issues energy certificates. One concept per interface; together they are the whole contract.
+/// Slots are indices of quarter hours, `unixTime / 900`; energies are Wh.
+interface ISettlement is
+    IMarketLedger,
+    ISettlementAccounts,
+    ISettlementFunds,
+    ISettlementZones,
+    ISettlementDelivery,
+    ISettlementCertificates
+{
+    /// @notice The market whose locks and positions are settled.
+    function market() external view returns (address);
+
+    /// @notice The meter registry whose readings are settled against.
+    function meter() external view returns (address);
+}

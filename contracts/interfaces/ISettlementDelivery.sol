@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {DefaultedStretch, SettlementBasis, SlotStatus} from "../types/Settlement.sol";
+
+/// @title Delivery settlement: what was agreed against what was metered
+/// @notice Each account has one cursor, `settledUntil`, and is settled slot by slot in order. With
+/// `position = bought - sold`, `metered = import - export` and `delta = metered - position`, the account owes
+/// the zone's operator `delta * shortPrice / 1000` if `delta > 0` and receives `-delta * longPrice / 1000` from it
+/// if `delta < 0`. Nothing rounds: prices are multiples of 1,000 per kWh. Settling is permissionless and never paused.
+///
+/// Order of payment, slot by slot: cost and fees from the money unlocked for the slot (it always suffices), then
+/// the imbalance from what is left of it, the proceeds and the free balance, then from the security deposit; the
+/// rest becomes arrears, paid from every later credit. What the operator owes is first set off against the
+/// account's arrears and what the account pays in the same call.
+///
+/// A slot is settled by default if no reading came by its deadline, or at once inside a stretch of more than 96
+/// slots between two true readings: export counts 0, import counts all energy bought. When the next true reading
+/// is known, one correction follows per stretch: real less assumed net energy, at the highest short or lowest long
+/// price of the defaulted slots. A stretch closed more than 30 days (2,880 slots) after its first slot stays
+/// uncorrected. Settled slots never reopen.
+interface ISettlementDelivery {
+    /// @notice One slot of one account is settled, for ever. Energies in Wh, money in settlement-token base units.
+    /// @param basis what the energies are known from
+    /// @param imbalance > 0: owed by the account to its zone's operator; < 0: owed to the account
+    /// @param unlocked units that left the account's locked balance
+    event SlotSettled(
+        address indexed account,
+        uint32 indexed slot,
+        SettlementBasis basis,
+        uint256 boughtWh,
+        uint256 soldWh,
+        uint256 importWh,
+        uint256 exportWh,
+        uint256 cost,
+        uint256 proceeds,
+        uint256 networkFee,
+        uint256 tradingFee,
+        int256 imbalance,
+        uint256 unlocked
+    );
+    /// @notice A run of slots of one account is settled. @param fromSlot first @param settledUntil first not settled
+    event AccountSettled(address indexed account, uint32 fromSlot, uint32 settledUntil);
+    /// @notice Defaulted slots got their one correction.
+    /// @param deltaWh real less assumed net energy (import - export)
+    /// @param imbalance > 0: owed by the account to its zone's operator; < 0: owed to the account
+    event DefaultCorrected(
+        address indexed account,
+        uint32 indexed fromSlot,
+        uint32 untilSlot,
+        int256 deltaWh,
+        int256 imbalance
+    );
+    /// @notice The true reading came too late: the defaulted slots stay as they are.
+    event CorrectionLapsed(address indexed account, uint32 indexed fromSlot, uint32 untilSlot);
+
+    /// @notice More accounts in one call than allowed.
+    error TooManyInBatch(uint256 given, uint256 allowed);
+
+    /// @notice Settle `account` slot by slot as far as slots have ended and their energy is known or overdue, at
+    /// most 672 slots and at most to `untilSlot` (exclusive). Anybody may call; calling again does nothing.
+    /// @return settledUntil first slot not settled afterwards
+    function settle(address account, uint32 untilSlot) external returns (uint32 settledUntil);
+
+    /// @notice `settle` for many accounts; those that cannot advance are passed over.
+    /// @param accounts at most 100
+    /// @return slotsSettled number of (account, slot) pairs settled
+    function settleMany(address[] calldata accounts, uint32 untilSlot)
+        external
+        returns (uint256 slotsSettled);
+
+    /// @notice How far a slot of an account is.
+    function settlementStatus(address account, uint32 slot) external view returns (SlotStatus);
+
+    /// @notice Slots of the account that wait for a correction.
+    function defaultedStretch(address account) external view returns (DefaultedStretch memory);
+}
