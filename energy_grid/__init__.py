@@ -1,4 +1,5 @@
 """The Python core of energy-grid: everything off chain builds on it, it imports nothing of theirs.
 
-Integers everywhere for energy and money; names carry their unit. `docs/specification.md` has the rules.
+Integers everywhere for energy and money; names carry their unit. The rules stand in
+`docs/specification.md`.
 """

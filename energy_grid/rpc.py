@@ -1,6 +1,6 @@
 """JSON-RPC to an Ethereum node over one kept-alive connection, with batches and typed errors.
 
-Plain and quick on purpose: keepers, the bridge, the demo and the deployment send thousands of calls, and a
+Plain and quick on purpose: keepers, bridge, demo and deployment send thousands of calls, and a
 general client makes a dozen requests for each transaction. One `Rpc` belongs to one thread.
 """
 
@@ -351,7 +351,7 @@ class Rpc:
         data = error.get("data")
         if isinstance(data, dict):  # some nodes wrap the data once more
             data = data.get("data")
-        has_data = isinstance(data, str) and data.startswith("0x")
-        if code == _EXECUTION_REVERTED or (has_data and "revert" in text.lower()):
-            raise ExecutionRevertedError(method, code, text, to_bytes(data) if has_data else b"")
+        revert = to_bytes(data) if isinstance(data, str) and data.startswith("0x") else b""
+        if code == _EXECUTION_REVERTED or (revert and "revert" in text.lower()):
+            raise ExecutionRevertedError(method, code, text, revert)
         raise RpcResponseError(method, code, text)

@@ -1,0 +1,44 @@
+"""The one way to the chain for every daemon: a durable outbox of transactions.
+
+`Outbox` keeps intents in SQLite under a unique business key; `Sender` signs and sends them. A row is
+on disk before it is signed and its signed transaction before it is broadcast, so a process killed
+anywhere resumes without losing or doubling anything. The contract refuses duplicates too: at least
+once off chain and idempotent on chain make exactly once.
+"""
+
+from energy_grid.outbox.errors import (
+    BusinessKeyConflictError,
+    ForeignTransactionError,
+    NodeBehindError,
+    NodeRefusedError,
+    OutboxBusyError,
+    OutboxError,
+    OutboxStorageError,
+)
+from energy_grid.outbox.fees import FeePolicy, Fees
+from energy_grid.outbox.locks import KeyLock
+from energy_grid.outbox.rows import Attempt, Row, State
+from energy_grid.outbox.sender import Cycle, Edge, Sender
+from energy_grid.outbox.store import Outbox, connect, transaction
+
+__all__ = [
+    "Attempt",
+    "BusinessKeyConflictError",
+    "Cycle",
+    "Edge",
+    "FeePolicy",
+    "Fees",
+    "ForeignTransactionError",
+    "KeyLock",
+    "NodeBehindError",
+    "NodeRefusedError",
+    "Outbox",
+    "OutboxBusyError",
+    "OutboxError",
+    "OutboxStorageError",
+    "Row",
+    "Sender",
+    "State",
+    "connect",
+    "transaction",
+]
