@@ -31,7 +31,7 @@ interface IMeterEnergy {
         view
         returns (bool found, uint32 fromSlot, uint32 toSlot, uint256 importWh, uint256 exportWh);
 
-    /// @notice Last second at which a reading for `slot` counts and from which settlement no longer
-    /// waits for one: 24 h after the end of the slot's UTC day.
+    /// @notice 24 h after the end of the slot's UTC day. Before this second a reading for `slot`
+    /// counts; from it on none does and settlement no longer waits for one.
     function readingDeadline(uint32 slot) external pure returns (uint256 unixSeconds);
 }
