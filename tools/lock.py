@@ -1,7 +1,7 @@
 """Pin `pyproject.toml` into `requirements/*.txt`, with the hashes of all platforms' files.
 
-Called by `make lock` after a change of pyproject.toml or requirements/constraints.txt. The index that
-pip and uv are configured with is used and not written down.
+Called by `make lock` after a change of pyproject.toml or requirements/constraints.txt. The index
+that pip and uv are configured with is used and not written down.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ def main() -> int:
         if name != "full":
             constraints.append(REQUIREMENTS / "full.txt")
         output = REQUIREMENTS / f"{name}.txt"
-        command: list[str | Path] = [uv, "pip", "compile", "pyproject.toml", "--quiet", "--no-config"]
-        command += ["--generate-hashes", "--no-header", "--no-annotate"]
+        command: list[str | Path] = [uv, "pip", "compile", "pyproject.toml", "--quiet"]
+        command += ["--no-config", "--generate-hashes", "--no-header", "--no-annotate"]
         command += ["--no-emit-index-url", "--no-emit-find-links"]
         command += ["--python-version", "3.11", "--output-file", output]
         for extra in extras:
