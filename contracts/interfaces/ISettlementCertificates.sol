@@ -13,27 +13,18 @@ import {CertificateEntry, CertificatePool} from "../types/Settlement.sol";
 /// each is within 1 Wh of its proportion. Of a buyer's share, what its verified, measured import covers is retired;
 /// the rest is plain token. Positions settled after closing keep what they minted.
 interface ISettlementCertificates {
-    /// @notice A settled slot minted or entered a pool.
-    /// @param keptWh minted to the owner directly
-    /// @param givenWh minted to the pool
-    /// @param wantedWh asked from the pool
-    event CertificatesEntered(
-        address indexed account,
-        uint16 indexed zone,
-        uint32 indexed slot,
-        uint256 keptWh,
-        uint256 givenWh,
-        uint256 wantedWh
+    /// @notice A settled slot minted certificates. (What a net buyer asks for follows from `SlotSettled`.)
+    /// @param mintedWh verified export minted
+    /// @param givenWh part of it that went to the slot's pool; the rest is the account's
+    event CertificatesMinted(
+        address indexed account, uint32 indexed slot, uint256 mintedWh, uint256 givenWh
     );
-    /// @notice An account took what is due to it from a pool. @param sharedWh buyers: energy obtained
-    /// @param returnedWh givers: energy that nobody wanted @param retiredWh part of `sharedWh` retired at once
+    /// @notice An account took what was due to it from a pool. Not emitted when all of it was retired:
+    /// `EnergyRetired` says so then.
+    /// @param sharedWh buyers: energy obtained, retired or not
+    /// @param returnedWh givers: energy that nobody wanted
     event CertificatesClaimed(
-        address indexed account,
-        uint16 indexed zone,
-        uint32 indexed slot,
-        uint256 sharedWh,
-        uint256 returnedWh,
-        uint256 retiredWh
+        address indexed account, uint32 indexed slot, uint256 sharedWh, uint256 returnedWh
     );
     /// @notice Proof of supply: `account` consumed `energyWh` of verified green energy in `slot`.
     event EnergyRetired(address indexed account, uint32 indexed slot, uint256 energyWh);
