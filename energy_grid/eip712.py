@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from functools import lru_cache
 
 from eth_keys.datatypes import PrivateKey, Signature
@@ -18,12 +19,23 @@ from eth_utils.exceptions import ValidationError
 
 from energy_grid.day_words import LaneWidth, Quality, SlotRegisters, pack_day, unpack_day
 from energy_grid.errors import InvalidValueError
-from energy_grid.units import MeterId, MilliHertz, MilliVolt, UnixSeconds, Wh
+from energy_grid.units import (
+    MeterId,
+    MilliHertz,
+    MilliVolt,
+    Slot,
+    UnixSeconds,
+    Watt,
+    Wh,
+    Zone,
+)
 
 __all__ = [
     "LaneWidth",
     "MeterDay",
+    "MeterKind",
     "MeterReading",
+    "MeterRegistration",
     "Quality",
     "SlotRegisters",
     "digest",
@@ -49,9 +61,16 @@ DAY_TYPE = (
 NOT_MEASURED_MILLIHZ = MilliHertz(0)
 NOT_MEASURED_MILLIVOLTS = MilliVolt(0)
 
+REGISTRATION_TYPE = (
+    "EnergyMeterRegistration(address deviceKey,address owner,uint16 zone,uint8 kind,"
+    "uint32 ratedImportW,uint32 ratedExportW,uint64 registerWidthWh,uint32 firstSlot,"
+    "uint64 importWh,uint64 exportWh)"
+)
+
 _DOMAIN_TYPE_HASH = keccak(text=DOMAIN_TYPE)
 _READING_TYPE_HASH = keccak(text=READING_TYPE)
 _DAY_TYPE_HASH = keccak(text=DAY_TYPE)
+_REGISTRATION_TYPE_HASH = keccak(text=REGISTRATION_TYPE)
 _CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
 
@@ -147,6 +166,64 @@ class MeterDay:
         )
 
 
+class MeterKind(IntEnum):
+    """What a meter measures, as numbered on chain."""
+
+    CONNECTION = 0
+    CONNECTION_WITH_STORAGE = 1
+    PRODUCTION = 2
+
+
+@dataclass(frozen=True, slots=True)
+class MeterRegistration:
+    """A device's consent to be registered, with its registers at the start of `first_slot`."""
+
+    device_key: str
+    owner: str
+    zone: Zone
+    kind: MeterKind
+    rated_import_w: Watt
+    rated_export_w: Watt
+    register_width_wh: Wh
+    first_slot: Slot
+    import_wh: Wh
+    export_wh: Wh
+
+    def as_tuple(self) -> tuple[str, str, int, int, int, int, int, int, int, int]:
+        """Fields in the contract's order."""
+        return (
+            self.device_key,
+            self.owner,
+            self.zone,
+            self.kind,
+            self.rated_import_w,
+            self.rated_export_w,
+            self.register_width_wh,
+            self.first_slot,
+            self.import_wh,
+            self.export_wh,
+        )
+
+    def struct_hash(self) -> bytes:
+        """EIP-712 hash of the struct."""
+        return keccak(
+            _REGISTRATION_TYPE_HASH
+            + to_canonical_address(self.device_key).rjust(32, b"\0")
+            + to_canonical_address(self.owner).rjust(32, b"\0")
+            + _word("zone", self.zone, 16)
+            + _word("kind", self.kind, 8)
+            + _word("rated_import_w", self.rated_import_w, 32)
+            + _word("rated_export_w", self.rated_export_w, 32)
+            + _word("register_width_wh", self.register_width_wh, 64)
+            + _word("first_slot", self.first_slot, 32)
+            + _word("import_wh", self.import_wh, 64)
+            + _word("export_wh", self.export_wh, 64)
+        )
+
+
+Message = MeterReading | MeterDay | MeterRegistration
+
+
 @lru_cache(maxsize=64)
 def domain(chain_id: int, contract: str) -> bytes:
     """Domain separator of a SmartMeter contract."""
@@ -159,20 +236,18 @@ def domain(chain_id: int, contract: str) -> bytes:
     )
 
 
-def digest(message: MeterReading | MeterDay, domain_separator: bytes) -> bytes:
+def digest(message: Message, domain_separator: bytes) -> bytes:
     """What the device signs."""
     return keccak(b"\x19\x01" + domain_separator + message.struct_hash())
 
 
-def sign(message: MeterReading | MeterDay, domain_separator: bytes, private_key: bytes) -> bytes:
+def sign(message: Message, domain_separator: bytes, private_key: bytes) -> bytes:
     """Sign a message: 65 bytes `r | s | v` with low s and v 27 or 28."""
     signature = PrivateKey(private_key).sign_msg_hash(digest(message, domain_separator))
     return signature.to_bytes()[:64] + bytes([27 + signature.v])
 
 
-def recover(
-    message: MeterReading | MeterDay, domain_separator: bytes, signature: Sequence[int] | bytes
-) -> str:
+def recover(message: Message, domain_separator: bytes, signature: Sequence[int] | bytes) -> str:
     """Checksum address of the key that signed a message.
 
     Raises:

@@ -1,6 +1,6 @@
 """The one way to the chain for every daemon: a durable outbox of transactions.
 
-`Outbox` keeps intents in SQLite under a unique business key; `Sender` signs and sends them. A row is
+`Outbox` keeps intents in SQLite, each under its unique business key; `Sender` sends them. A row is
 on disk before it is signed and its signed transaction before it is broadcast, so a process killed
 anywhere resumes without losing or doubling anything. The contract refuses duplicates too: at least
 once off chain and idempotent on chain make exactly once.

@@ -1,0 +1,250 @@
+"""Handles of the deployed contracts: encode, call and decode without ape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from energy_grid.abi import Abi, DecodedError, Event, decode_solidity_error
+from energy_grid.artifacts import BUILD_FILE, Artifacts
+from energy_grid.deployments import CONTRACT_NAMES, Deployment
+from energy_grid.errors import FatalError
+from energy_grid.rpc import ExecutionRevertedError, Rpc, to_hex
+
+EXTERNAL_ERC20: Final = "ERC20"
+"""Type of a settlement token that this project did not deploy."""
+
+
+def _view(name: str, inputs: list[str], output: str) -> dict[str, Any]:
+    return {
+        "type": "function",
+        "name": name,
+        "stateMutability": "view",
+        "inputs": [{"name": f"_{i}", "type": kind} for i, kind in enumerate(inputs)],
+        "outputs": [{"name": "", "type": output}],
+    }
+
+
+def _action(name: str, inputs: list[str]) -> dict[str, Any]:
+    return {**_view(name, inputs, "bool"), "stateMutability": "nonpayable"}
+
+
+ERC20_ABI: Final = (
+    _view("name", [], "string"),
+    _view("symbol", [], "string"),
+    _view("decimals", [], "uint8"),
+    _view("totalSupply", [], "uint256"),
+    _view("balanceOf", ["address"], "uint256"),
+    _view("allowance", ["address", "address"], "uint256"),
+    _action("approve", ["address", "uint256"]),
+    _action("transfer", ["address", "uint256"]),
+    _action("transferFrom", ["address", "address", "uint256"]),
+    {
+        "type": "event",
+        "name": "Transfer",
+        "inputs": [
+            {"name": "from", "type": "address", "indexed": True},
+            {"name": "to", "type": "address", "indexed": True},
+            {"name": "value", "type": "uint256", "indexed": False},
+        ],
+    },
+)
+"""The ERC-20 standard, as far as the market needs it."""
+
+
+class ContractCallError(FatalError):
+    """A contract refused a call.
+
+    Attributes:
+        reason: the decoded error.
+    """
+
+    def __init__(self, call: str, reason: DecodedError) -> None:
+        self.reason = reason
+        super().__init__(f"{call} was refused", found=str(reason))
+
+
+class Contract:
+    """One deployed contract.
+
+    Args:
+        name: its role in the deployment.
+        address: checksum address.
+        abi: its ABI.
+        rpc: the node.
+    """
+
+    def __init__(self, name: str, address: str, abi: Abi, rpc: Rpc) -> None:
+        self.name = name
+        self.address = address
+        self.abi = abi
+        self._rpc = rpc
+        self._errors: tuple[Abi, ...] = (abi,)
+
+    def know_errors_of(self, *abis: Abi) -> None:
+        """Decode the errors of other contracts too: a call may fail deep inside."""
+        self._errors = (self.abi, *abis)
+
+    def encode(self, function: str, *arguments: Any) -> bytes:
+        """Data of a call of `function` (name, or signature if overloaded)."""
+        return self.abi.encode(function, *arguments)
+
+    def call(
+        self,
+        function: str,
+        *arguments: Any,
+        sender: str | None = None,
+        block: int | str = "latest",
+    ) -> Any:
+        """Run a function without a transaction and decode its answer.
+
+        Returns:
+            One value, or a named tuple of several; structs are named tuples.
+
+        Raises:
+            ContractCallError: the contract refused, with its reason.
+        """
+        data = self.abi.encode(function, *arguments)
+        try:
+            answer = self._rpc.eth_call(self.address, data, sender=sender, block=block)
+        except ExecutionRevertedError as error:
+            raise ContractCallError(
+                f"{self.name}.{function}", self.decode_error(error.data)
+            ) from error
+        return self.abi.decode_answer(function, answer, len(arguments))
+
+    def request(
+        self, function: str, *arguments: Any, block: int | str = "latest"
+    ) -> tuple[str, list[Any]]:
+        """A call for `Rpc.batch`; decode its answer with `decode_answer`."""
+        tag = hex(block) if isinstance(block, int) else block
+        call = {"to": self.address, "data": to_hex(self.abi.encode(function, *arguments))}
+        return "eth_call", [call, tag]
+
+    def decode_answer(self, function: str, answer: str) -> Any:
+        """Decode one answer of a batch of `request`s."""
+        return self.abi.decode_answer(function, bytes.fromhex(answer.removeprefix("0x")))
+
+    def decode_logs(self, receipt: Mapping[str, Any]) -> list[Event]:
+        """This contract's events in a transaction, in order."""
+        events = []
+        for log in receipt["logs"]:
+            if str(log["address"]).lower() == self.address.lower():
+                event = self.abi.decode_log(log)
+                if event is not None:
+                    events.append(event)
+        return events
+
+    def events(
+        self, name: str, *, from_block: int = 0, to_block: int | str = "latest"
+    ) -> list[Event]:
+        """All events of one kind in a range of blocks."""
+        query = {
+            "address": self.address,
+            "topics": [self.abi.event_topic(name)],
+            "fromBlock": hex(from_block),
+            "toBlock": hex(to_block) if isinstance(to_block, int) else to_block,
+        }
+        logs = self._rpc.call("eth_getLogs", query)
+        return [event for event in map(self.abi.decode_log, logs) if event is not None]
+
+    def decode_error(self, data: bytes) -> DecodedError:
+        """Revert data as an error of this contract, of those it calls, or of Solidity."""
+        for abi in self._errors:
+            known = abi.decode_error(data)
+            if known is not None:
+                return known
+        return decode_solidity_error(data) or DecodedError("", {}, data)
+
+
+class Contracts:
+    """The contracts of one deployment.
+
+    Attributes:
+        deployment: where they are.
+        rpc: the node.
+    """
+
+    def __init__(self, deployment: Deployment, rpc: Rpc, contracts: Mapping[str, Contract]) -> None:
+        self.deployment = deployment
+        self.rpc = rpc
+        self._contracts = dict(contracts)
+        abis = [contract.abi for contract in self._contracts.values()]
+        for contract in self._contracts.values():
+            contract.know_errors_of(*(abi for abi in abis if abi is not contract.abi))
+
+    @classmethod
+    def load(
+        cls, deployment: Deployment, rpc: Rpc, artifacts: Path | str | Artifacts = BUILD_FILE
+    ) -> Contracts:
+        """Handles of all contracts of a deployment.
+
+        Raises:
+            ArtifactError: the contracts are not compiled.
+            DeploymentFileError: the deployment is incomplete.
+        """
+        if not isinstance(artifacts, Artifacts):
+            artifacts = Artifacts.load(artifacts)
+        contracts = {}
+        for name in CONTRACT_NAMES:
+            address = deployment.address_of(name)
+            contracts[name] = Contract(
+                name, address, abi_of(deployment.contracts[name].contract, artifacts), rpc
+            )
+        return cls(deployment, rpc, contracts)
+
+    def __getitem__(self, name: str) -> Contract:
+        return self._contracts[name]
+
+    @property
+    def access_manager(self) -> Contract:
+        """Who may call which restricted function."""
+        return self._contracts["AccessManager"]
+
+    @property
+    def energy_trading(self) -> Contract:
+        """The market."""
+        return self._contracts["EnergyTrading"]
+
+    @property
+    def settlement(self) -> Contract:
+        """Money, delivery settlement and certificates."""
+        return self._contracts["Settlement"]
+
+    @property
+    def smart_meter(self) -> Contract:
+        """Meters and their readings."""
+        return self._contracts["SmartMeter"]
+
+    @property
+    def energy_token(self) -> Contract:
+        """Certificates."""
+        return self._contracts["EnergyToken"]
+
+    @property
+    def settlement_token(self) -> Contract:
+        """Money."""
+        return self._contracts["SettlementToken"]
+
+    def decode_logs(self, receipt: Mapping[str, Any]) -> list[Event]:
+        """Events of all these contracts in a transaction, in order."""
+        by_address = {c.address.lower(): c for c in self._contracts.values()}
+        events = []
+        for log in receipt["logs"]:
+            contract = by_address.get(str(log["address"]).lower())
+            event = contract.abi.decode_log(log) if contract else None
+            if event is not None:
+                events.append(event)
+        return events
+
+    def decode_error(self, data: bytes) -> DecodedError:
+        """Revert data as an error of any of the contracts."""
+        return self.energy_trading.decode_error(data)
+
+
+def abi_of(contract_type: str, artifacts: Artifacts) -> Abi:
+    """ABI of a contract type of the build, or of an ERC-20 from elsewhere."""
+    if contract_type == EXTERNAL_ERC20:
+        return Abi(EXTERNAL_ERC20, ERC20_ABI)
+    return Abi(contract_type, artifacts.get(contract_type).abi)
