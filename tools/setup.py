@@ -88,7 +88,7 @@ def install_python(requirements: Path) -> None:
         return
     say(f"installing {requirements.relative_to(ROOT)} (a minute or two)")
     python = VENV / "bin" / "python"
-    options = ["--disable-pip-version-check", "--quiet", "--require-hashes"]
+    options = ["--disable-pip-version-check", "-qq", "--require-hashes"]
     run([python, "-m", "pip", "install", *options, "-r", requirements])
     write_state(read_state() | {"requirements": wanted})
 
