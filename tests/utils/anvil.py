@@ -91,12 +91,12 @@ class Anvil:
             command += ["--load-state", str(load_state)]
         if fork_url is not None:
             command += ["--fork-url", fork_url]
-        self._log: IO[bytes] = tempfile.TemporaryFile()
+        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115, lives as long as Anvil
         self.process = subprocess.Popen(
             [*command, *arguments],
             stdout=self._log,
             stderr=subprocess.STDOUT,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509
+            preexec_fn=_die_with_parent,
         )
         self.rpc = Rpc(self.url)
         try:

@@ -38,7 +38,7 @@ def test_call__answers_and_values(chain):
 
 
 def test_wait_for_receipts__in_order_of_the_hashes(chain):
-    send = {"from": SENDER, "to": RECEIVER, "value": "0x1"}
+    send = {"from": SENDER, "to": RECEIVER, "value": "0x1", "gasPrice": "0x0"}
     hashes = [chain.rpc.call("eth_sendTransaction", send) for _ in range(3)]
 
     receipts = chain.rpc.wait_for_receipts([hashes[2], hashes[0], hashes[1], hashes[0]])
