@@ -1,0 +1,1 @@
+"""P1 telegrams: from a stream of bytes to checked registers."""
