@@ -120,8 +120,7 @@ def expired(orders: Iterable[BookOrder], now: int) -> list[BookOrder]:
 
 
 def pairs(orders: Iterable[BookOrder], now: int) -> Iterator[tuple[int, int]]:
-    """Pairs (buy, sell) that trade one after the other: best price first, then first come first
-    served.
+    """Pairs (buy, sell) that trade one after the other: best price first, then first come.
 
     Expired orders are left out: they must have been removed before, or the contract refuses.
     """

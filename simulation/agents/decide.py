@@ -109,7 +109,7 @@ def decide_day_ahead(
             energy = max(expected) * share // _PERCENT
         else:
             continue
-        quote = _quote(trader, market, product, energy, urgency_percent=0)
+        quote = _quote(trader, market, product, energy, urgency_percent=0, now=situation.now)
         if quote is not None:
             quotes.append(quote)
     return Decision(place=_affordable(quotes, market, situation.free_units))
@@ -134,7 +134,7 @@ def decide_quarter(trader: Trader, market: MarketView, situation: Situation) -> 
         open_order = by_product.pop(product, None)
         wanted = _wanted_energy(situation, slot)
         urgency = _PERCENT * (QUARTERS_AHEAD - ahead) // (QUARTERS_AHEAD - 1)
-        quote = _quote(trader, market, product, wanted, urgency_percent=urgency)
+        quote = _quote(trader, market, product, wanted, urgency_percent=urgency, now=situation.now)
         if open_order is None:
             if quote is not None:
                 place.append(quote)
@@ -192,7 +192,13 @@ def _hour_block_again(
 
 
 def _quote(
-    trader: Trader, market: MarketView, product: Product, energy_wh: int, *, urgency_percent: int
+    trader: Trader,
+    market: MarketView,
+    product: Product,
+    energy_wh: int,
+    *,
+    urgency_percent: int,
+    now: int,
 ) -> Quote | None:
     """A quote for an energy per slot (positive sells); None when it is too small to be an order."""
     is_sell = energy_wh > 0
@@ -203,8 +209,9 @@ def _quote(
         return None
     expires_at = 0
     if trader.temper is Temper.EAGER and product.period is Period.HOUR:
-        # An eager trader gives an hour block an hour less than the gate would.
-        expires_at = product.gate_at - SLOTS_PER_HOUR * SLOT_SECONDS
+        # An eager trader gives an hour block an hour less than the gate would, if that is left.
+        early = product.gate_at - SLOTS_PER_HOUR * SLOT_SECONDS
+        expires_at = early if early > now else 0
     return Quote(
         product,
         Side.SELL if is_sell else Side.BUY,
