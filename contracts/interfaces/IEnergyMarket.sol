@@ -171,8 +171,8 @@ interface IEnergyMarket is IEnergyTrading {
 
     /* ERRORS: deployment */
 
-    /// @notice Tick size must be a multiple of 1,000 (and `LOT * TICK_SIZE` with it), both not zero
-    /// and below 2^64.
+    /// @notice The tick size must be a multiple of 1,000 (so that money is exact for any lot), neither
+    /// it nor the lot zero, both below 2^64.
     error GridInvalid(uint256 tickSize, uint256 lotWh);
     /// @notice The ledger address has no code.
     error LedgerInvalid(address given);
@@ -295,6 +295,9 @@ interface IEnergyMarket is IEnergyTrading {
 
     /// @notice Lots per slot matched in the product so far.
     function matchedLots(ProductId product) external view returns (uint256 lots);
+
+    /// @notice The `IMarketLedger` that holds the money.
+    function ledger() external view returns (address);
 
     /// @notice Base units per kWh of one tick.
     function TICK_SIZE() external view returns (uint256);

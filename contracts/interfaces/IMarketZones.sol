@@ -51,6 +51,9 @@ interface IMarketZones {
     /// @notice The slot lies beyond what an account word can count (2^28).
     error SlotOutOfRange(uint256 given, uint256 allowed);
 
+    /// @notice The zone has accepted 2^32 - 1 orders and cannot number another.
+    error SequenceExhausted(uint16 zone);
+
     /// @notice Set the first terms of a zone (`fromSlot` 0, at once), or change them for slots at
     /// least 67 days ahead. Restricted.
     /// @dev 67 days: a week product opens 60 days before its start and lasts 7. Reverts unless

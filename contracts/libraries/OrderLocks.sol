@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {SlotPosition} from "../types/Market.sol";
+import {OrderRecord} from "./OrderRecords.sol";
+import {PackedTerms} from "./ZoneWords.sol";
+
+/// @notice Money of one order record: what it locks, costs and earns, per slot. `lotWh` is the energy
+/// of a lot, `lotTickValue` the money of one lot at one tick, `LOT * TICK_SIZE / 1000`.
+/// @dev `unchecked` is safe throughout: lots stay below 2^28 and ticks below 2^10, so sums of
+/// lots * ticks stay below 2^40; the units are below 2^64 each (checked at deployment), rates below
+/// 2^17 and products at most 672 slots long. No expression comes near 2^256.
+library OrderLocks {
+    uint256 internal constant BPS = 10_000;
+
+    /// @notice What the record locks in each slot of its product. Fees round up, for the payer.
+    /// @dev A match leaves it as it is: it moves `lots * limit` from the open part to the sum of
+    /// fills and improvement.
+    function lockPerSlot(
+        OrderRecord record,
+        PackedTerms terms,
+        uint256 lotWh,
+        uint256 lotTickValue
+    ) internal pure returns (uint256) {
+        unchecked {
+            uint256 open = record.open();
+            if (record.isSell()) {
+                // Never negative: no order stands above the cap, so no fill does.
+                uint256 cap = terms.capTicks();
+                uint256 ticks = open * (cap - record.limitTick()) + record.filled() * cap
+                    - record.filledTicks() + record.improvementTicks();
+                return ticks * lotTickValue;
+            }
+            uint256 cost = (
+                open * record.limitTick() + record.filledTicks() + record.improvementTicks()
+            ) * lotTickValue;
+            return cost + networkFee(open + record.filled(), terms, lotWh)
+                + (cost * terms.tradingFeeBps() + (BPS - 1)) / BPS;
+        }
+    }
+
+    /// @notice Network fee on `lots` for one slot, exact: the rate counts base units per Wh.
+    function networkFee(uint256 lots, PackedTerms terms, uint256 lotWh)
+        internal
+        pure
+        returns (uint256)
+    {
+        unchecked {
+            return lots * lotWh * terms.networkFeeUnits();
+        }
+    }
+
+    /// @notice Add what the record means in one slot to that slot's position.
+    /// @param index number of the slot within the product
+    /// @param length slots of the product
+    function addTo(
+        SlotPosition memory position,
+        OrderRecord record,
+        PackedTerms terms,
+        uint256 lotWh,
+        uint256 lotTickValue,
+        uint256 index,
+        uint256 length
+    ) internal pure {
+        unchecked {
+            position.unlocked += lockPerSlot(record, terms, lotWh, lotTickValue);
+            uint256 filled = record.filled();
+            if (filled == 0) return;
+            uint256 value = record.filledTicks() * lotTickValue;
+            if (record.isSell()) {
+                position.soldWh += filled * lotWh;
+                position.proceeds += value;
+                return;
+            }
+            position.boughtWh += filled * lotWh;
+            position.cost += value;
+            position.networkFee += networkFee(filled, terms, lotWh);
+            // The fee on all fills of the order, rounded down once, shared out by a cursor: the parts
+            // add up to it exactly and none exceeds the fee locked for its slot.
+            uint256 fee = value * length * terms.tradingFeeBps() / BPS;
+            position.tradingFee += fee * (index + 1) / length - fee * index / length;
+        }
+    }
+}

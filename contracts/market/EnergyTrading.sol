@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.34;
+
+import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+
+import {ContinuousBook} from "./ContinuousBook.sol";
+import {MarketPositions} from "./MarketPositions.sol";
+import {MarketZones} from "./MarketZones.sol";
+import {OrderEntry} from "./OrderEntry.sol";
+import {OrderMatching} from "./OrderMatching.sol";
+import {IEnergyMarket} from "../interfaces/IEnergyMarket.sol";
+import {IEnergyTrading} from "../interfaces/IEnergyTrading.sol";
+import {IMarketLedger} from "../interfaces/IMarketLedger.sol";
+import {OrderIds} from "../libraries/OrderIds.sol";
+import {OrderRecord} from "../libraries/OrderRecords.sol";
+import {Products} from "../libraries/Products.sol";
+import {Period, ProductId, Session} from "../types/Market.sol";
+import {Quote, QuoteLib} from "../types/Quote.sol";
+
+/// @title The energy market
+/// @notice The printed interface over the continuous book. The parts: `MarketZones` (money rules and
+/// halts), `ContinuousBook` (records and levels), `OrderEntry` (orders come and go), `OrderMatching`
+/// (two orders trade), `MarketPositions` (what settlement reads). Money never is in this contract.
+contract EnergyTrading is OrderEntry, OrderMatching, MarketPositions {
+    using Products for ProductId;
+
+    uint256 private constant SLOTS_PER_HOUR = 1 hours / Products.SLOT_SECONDS;
+
+    /// @param authority the AccessManager
+    /// @param ledger_ `Settlement`, which holds all money; fixed for ever
+    /// @param tickSize settlement-token base units per kWh of one tick, a multiple of 1,000
+    /// @param lotWh Wh of one lot
+    constructor(address authority, IMarketLedger ledger_, uint256 tickSize, uint256 lotWh)
+        AccessManaged(authority)
+        MarketZones(tickSize, lotWh)
+        ContinuousBook(ledger_)
+    {}
+
+    /// @inheritdoc IEnergyTrading
+    function createOrder(uint256 amount, uint256 price, uint256 expiry, OrderType orderType)
+        external
+        returns (uint256 orderId)
+    {
+        if (expiry > type(uint40).max) revert ExpiryTooFar(expiry, type(uint40).max);
+        if (expiry <= block.timestamp) revert ExpiryPassed(expiry, block.timestamp);
+        // A zero change only reads: the home zone names the product.
+        uint16 zone = LEDGER.adjustLock(msg.sender, 0).zone();
+        if (zone == 0) revert IMarketLedger.NotEnrolled(msg.sender);
+        uint256 startSlot = (expiry + 1 hours - 1) / 1 hours * SLOTS_PER_HOUR;
+        ProductId product = Products.pack(zone, Period.HOUR, Session.CONTINUOUS, startSlot);
+        return _place(msg.sender, packQuote(product, orderType, amount, price, expiry));
+    }
+
+    /// @inheritdoc IEnergyTrading
+    function settleTransaction(uint256 transactionId) external {
+        // Check: the id names a trade.
+        (ProductId product, uint24 buyerId, uint24 sellerId) =
+            OrderIds.unpackTransaction(transactionId);
+        if (transactionId >> OrderIds.TRANSACTION_BITS != 0) revert TransactionUnknown(transactionId);
+        uint256 end = product.startSlot() + product.requireContinuous();
+        if (!_traded(product, buyerId, false) || !_traded(product, sellerId, true)) {
+            revert TransactionUnknown(transactionId);
+        }
+        // Interaction: the trusted ledger, which refuses nothing that is settled already.
+        LEDGER.settleUpTo(LEDGER.accountOf(buyerId), uint32(end)); // records exist: below 2^28
+        LEDGER.settleUpTo(LEDGER.accountOf(sellerId), uint32(end));
+    }
+
+    /// @inheritdoc IEnergyMarket
+    function packQuote(
+        ProductId product,
+        OrderType side,
+        uint256 amount,
+        uint256 pricePerKWh,
+        uint256 expiresAt
+    ) public view returns (Quote) {
+        uint256 unit = product.requireContinuous() * LOT;
+        uint256 lots = amount / unit;
+        if (amount % unit != 0) revert AmountNotInLots(amount, unit);
+        if (lots > type(uint32).max) revert TooManyLots(lots, type(uint32).max);
+        uint256 tick = pricePerKWh / TICK_SIZE;
+        if (pricePerKWh % TICK_SIZE != 0) revert PriceOffTick(pricePerKWh, TICK_SIZE);
+        if (tick > MAX_TICK) revert PriceAboveCap(tick, MAX_TICK);
+        if (expiresAt > type(uint40).max) revert ExpiryTooFar(expiresAt, type(uint40).max);
+        return QuoteLib.pack(product, side == OrderType.SELL, lots, tick, expiresAt);
+    }
+
+    /// @dev Whether the account has fills of the side in the product. Once a later product has taken
+    /// the place, the account was settled past this one: then there is nothing to refuse.
+    function _traded(ProductId product, uint24 accountId, bool isSell) private view returns (bool) {
+        uint256 key = OrderIds.recordKey(product, accountId, 0);
+        OrderRecord record = _records[key];
+        if (record.tag() != product.tag()) return record.tag() > product.tag();
+        uint256 count = record.count();
+        for (uint256 i; i < count; ++i) {
+            if (i != 0) record = _records[key + i];
+            if (record.isSell() == isSell && record.filled() != 0) return true;
+        }
+        return false;
+    }
+}

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.34;
+
+import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+
+import {IEnergyMarket} from "../interfaces/IEnergyMarket.sol";
+import {IMarketZones} from "../interfaces/IMarketZones.sol";
+import {Products} from "../libraries/Products.sol";
+import {PackedTerms, TermsLib, ZoneWord} from "../libraries/ZoneWords.sol";
+import {Halt, HaltScope, MarketTerms} from "../types/MarketTerms.sol";
+
+/// @title Units, money rules and halts of the zones
+abstract contract MarketZones is IEnergyMarket, IMarketZones, AccessManaged {
+    /* CONSTANTS */
+
+    /// @dev A week product opens 60 days before its start and lasts 7.
+    uint256 internal constant TERMS_NOTICE = 67 days;
+    uint256 internal constant MAX_HALT = 72 hours;
+    uint256 internal constant MAX_TRADING_FEE_BPS = 100; // 1 %
+    uint256 internal constant WH_PER_KWH = 1000;
+    /// @dev Account words count slots in 28 bits (until the year 9,600).
+    uint256 internal constant LAST_SLOT = (1 << 28) - 1;
+    uint256 private constant FROM_SHIFT = 33;
+
+    /* IMMUTABLES */
+
+    /// @inheritdoc IEnergyMarket
+    uint256 public immutable TICK_SIZE;
+    /// @inheritdoc IEnergyMarket
+    uint256 public immutable LOT;
+
+    /* STORAGE */
+
+    mapping(uint16 zone => ZoneWord) internal _zones;
+
+    /// @dev Terms that no open product needs any more, oldest first: `fromSlot << 33 | terms`.
+    mapping(uint16 zone => uint256[]) private _formerTerms;
+
+    constructor(uint256 tickSize, uint256 lotWh) {
+        // A tick of whole 1,000 units makes `lots * LOT * ticks * TICK_SIZE / 1000` exact for any lot.
+        if (
+            tickSize == 0 || tickSize % WH_PER_KWH != 0 || tickSize > type(uint64).max
+                || lotWh == 0 || lotWh > type(uint64).max
+        ) revert GridInvalid(tickSize, lotWh);
+        TICK_SIZE = tickSize;
+        LOT = lotWh;
+    }
+
+    /* RESTRICTED */
+
+    /// @inheritdoc IMarketZones
+    function setMarketTerms(uint16 zone, uint32 fromSlot, MarketTerms calldata terms)
+        external
+        restricted
+    {
+        // Check: the terms themselves.
+        if (zone == 0) revert ZoneZero();
+        _checkTerms(terms);
+        PackedTerms packed = TermsLib.pack(terms, TICK_SIZE);
+        ZoneWord word = _zones[zone];
+        PackedTerms inForce = word.current();
+
+        if (!inForce.exist()) {
+            if (fromSlot != 0) revert FirstTermsStartAtOnce(fromSlot, 0);
+            _zones[zone] = word.withTerms(packed, 0, PackedTerms.wrap(0), 0);
+        } else {
+            // Check: notice, week boundary, one change at a time.
+            uint256 inForceFrom = word.currentFrom();
+            uint256 nextFrom = word.nextFrom();
+            uint256 nowSlot = block.timestamp / Products.SLOT_SECONDS;
+            if (nextFrom > nowSlot) revert TermsPending(uint32(nextFrom)); // a 28-bit field
+            _checkTermsStart(fromSlot);
+            // Effect: the change that has taken effect becomes the current one, and what it
+            // replaced stays on record for slots still to be settled.
+            if (nextFrom != 0) {
+                _formerTerms[zone].push(
+                    (inForceFrom << FROM_SHIFT) | PackedTerms.unwrap(inForce)
+                );
+                (inForce, inForceFrom) = (word.next(), nextFrom);
+            }
+            _zones[zone] = word.withTerms(inForce, inForceFrom, packed, fromSlot);
+        }
+        emit MarketTermsSet(zone, fromSlot, inForce.unpack(TICK_SIZE), terms);
+    }
+
+    /// @inheritdoc IMarketZones
+    function haltZone(
+        uint16 zone,
+        HaltScope scope,
+        uint32 fromSlot,
+        uint32 toSlot,
+        uint40 expiresAt
+    ) external restricted {
+        // Check.
+        if (zone == 0) revert ZoneZero();
+        if (scope == HaltScope.NONE || fromSlot >= toSlot) {
+            revert HaltEmpty(scope, fromSlot, toSlot);
+        }
+        if (toSlot > LAST_SLOT) revert SlotOutOfRange(toSlot, LAST_SLOT);
+        uint256 latest = block.timestamp + MAX_HALT;
+        if (expiresAt <= block.timestamp || expiresAt > latest) {
+            revert HaltExpiryInvalid(expiresAt, block.timestamp + 1, latest);
+        }
+        // Effect: join with the halt in force, so that a call can only widen it.
+        ZoneWord word = _zones[zone];
+        Halt memory halt = Halt(scope, fromSlot, toSlot, expiresAt);
+        if (block.timestamp < word.haltExpiresAt()) {
+            Halt memory old = word.halt();
+            halt.scope = HaltScope(uint8(halt.scope) | uint8(old.scope));
+            if (old.fromSlot < halt.fromSlot) halt.fromSlot = old.fromSlot;
+            if (old.toSlot > halt.toSlot) halt.toSlot = old.toSlot;
+            if (old.expiresAt > halt.expiresAt) halt.expiresAt = old.expiresAt;
+        }
+        _zones[zone] = word.withHalt(halt);
+        emit ZoneHalted(zone, halt.scope, halt.fromSlot, halt.toSlot, halt.expiresAt);
+    }
+
+    /// @inheritdoc IMarketZones
+    function liftHalt(uint16 zone) external restricted {
+        ZoneWord word = _zones[zone];
+        if (block.timestamp >= word.haltExpiresAt()) revert NotHalted(zone);
+        _zones[zone] = word.withHalt(Halt(HaltScope.NONE, 0, 0, 0));
+        emit HaltLifted(zone);
+    }
+
+    /* VIEWS */
+
+    /// @inheritdoc IMarketZones
+    function marketTerms(uint16 zone, uint32 slot) external view returns (MarketTerms memory) {
+        return _requireTerms(_zones[zone], zone, slot).unpack(TICK_SIZE);
+    }
+
+    /// @inheritdoc IMarketZones
+    function pendingTerms(uint16 zone)
+        external
+        view
+        returns (uint32 fromSlot, MarketTerms memory terms)
+    {
+        ZoneWord word = _zones[zone];
+        if (word.nextFrom() > block.timestamp / Products.SLOT_SECONDS) {
+            fromSlot = uint32(word.nextFrom()); // a 28-bit field
+            terms = word.next().unpack(TICK_SIZE);
+        }
+    }
+
+    /// @inheritdoc IMarketZones
+    function haltOf(uint16 zone) external view returns (Halt memory halt) {
+        ZoneWord word = _zones[zone];
+        if (block.timestamp < word.haltExpiresAt()) halt = word.halt();
+    }
+
+    /// @inheritdoc IMarketZones
+    function nextSequence(uint16 zone) external view returns (uint32) {
+        uint256 sequence = _zones[zone].sequence();
+        if (sequence == type(uint32).max) revert SequenceExhausted(zone);
+        return uint32(sequence + 1);
+    }
+
+    /* INTERNAL */
+
+    /// @dev Terms of products that start at `slot`, also for slots long past; reverts if the zone
+    /// never had any.
+    function _requireTerms(ZoneWord word, uint16 zone, uint256 slot)
+        internal
+        view
+        returns (PackedTerms terms)
+    {
+        terms = slot >= word.currentFrom() ? word.termsFrom(slot) : _formerTermsAt(zone, slot);
+        if (!terms.exist()) revert ZoneNotOpen(zone);
+    }
+
+    function _requireNotHalted(
+        ZoneWord word,
+        HaltScope what,
+        uint16 zone,
+        uint256 startSlot,
+        uint256 length
+    ) internal view {
+        if (word.isHalted(what, startSlot, startSlot + length, block.timestamp)) {
+            revert TradingHalted(zone, uint40(word.haltExpiresAt())); // a 40-bit field
+        }
+    }
+
+    /// @dev Newest first: settlement asks for slots of the last days. The first entry is from slot 0.
+    function _formerTermsAt(uint16 zone, uint256 slot) private view returns (PackedTerms) {
+        uint256[] storage former = _formerTerms[zone];
+        for (uint256 i = former.length; i != 0; --i) {
+            uint256 entry = former[i - 1];
+            if (entry >> FROM_SHIFT <= slot) {
+                return PackedTerms.wrap(entry & ((1 << FROM_SHIFT) - 1));
+            }
+        }
+        return PackedTerms.wrap(0);
+    }
+
+    function _checkTerms(MarketTerms calldata terms) private view {
+        uint256 capTicks = terms.shortPriceCap / TICK_SIZE;
+        if (
+            terms.shortPriceCap % TICK_SIZE != 0 || capTicks == 0
+                || capTicks > TermsLib.MAX_CAP_TICKS
+        ) revert CapNotInTicks(terms.shortPriceCap, TICK_SIZE);
+        uint256 unit = TermsLib.NETWORK_FEE_UNIT;
+        uint256 allowed = TermsLib.MAX_NETWORK_FEE_UNITS * unit;
+        if (terms.networkFeePerKWh % unit != 0 || terms.networkFeePerKWh > allowed) {
+            revert NetworkFeeInvalid(terms.networkFeePerKWh, unit, allowed);
+        }
+        if (terms.tradingFeeBps > MAX_TRADING_FEE_BPS) {
+            revert TradingFeeTooHigh(terms.tradingFeeBps, MAX_TRADING_FEE_BPS);
+        }
+    }
+
+    function _checkTermsStart(uint32 fromSlot) private view {
+        uint256 slotSeconds = Products.SLOT_SECONDS;
+        uint256 earliest = (block.timestamp + TERMS_NOTICE + slotSeconds - 1) / slotSeconds;
+        if (fromSlot < earliest) revert TermsTooSoon(fromSlot, uint32(earliest));
+        if (fromSlot > LAST_SLOT) revert SlotOutOfRange(fromSlot, LAST_SLOT);
+        if (!Products.isWeekStart(fromSlot)) {
+            revert TermsNotOnWeekStart(fromSlot, uint32(Products.weekStartFrom(fromSlot)));
+        }
+    }
+}
