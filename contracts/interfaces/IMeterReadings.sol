@@ -74,7 +74,8 @@ interface IMeterReadings {
     /// @notice A register rolled over before the reading at `timestamp` (V12).
     event RegisterRolledOver(uint32 indexed meterId, uint40 timestamp, bool exportRegister);
 
-    /// @notice The meter's key signed a reading that conflicts with another one (V4).
+    /// @notice The meter's key signed a reading that conflicts with another one (V4). Of a conflicting
+    /// day, the snapshot where it meets the record is named, or else its last one.
     /// @param meterId id of the meter
     /// @param reporter who brought the proof
     /// @param sequence of the conflicting reading; 0 when the device sent it in its own transaction
@@ -132,6 +133,9 @@ interface IMeterReadings {
     /// @notice The conflict was judged when the meter was released from quarantine.
     error ConflictAlreadyJudged(uint32 meterId, uint256 releasedAt);
 
+    /// @notice The gas did not last for this item of the batch; send fewer items or more gas.
+    error BatchOutOfGas(uint256 index);
+
     /// @notice Record a reading signed by its device. Anyone may call.
     /// @param reading the signed snapshot
     /// @param signature by the meter's device key, 64 or 65 bytes
@@ -153,9 +157,9 @@ interface IMeterReadings {
     /// registers at midnight)
     /// - must equal the record if the last reading was at midnight, else the meter is quarantined, as
     ///   it is when the day contradicts the last reading inside the day;
-    /// - is a reading of its own, with sequence `firstSequence - 1`, if the record ends earlier and the
-    ///   base's own deadline has not passed;
-    /// - is left out if its deadline has passed: the gap then ends at the day's first snapshot.
+    /// - is a reading of its own, with sequence `firstSequence - 1`, if the record ends earlier, the
+    ///   base's own deadline has not passed and that number is above the last sequence;
+    /// - is left out otherwise: the gap then ends at the day's first snapshot.
     /// @param day the signed day
     /// @param signature by the meter's device key, 64 or 65 bytes
     /// @return accepted number of snapshots that were new and are on record, at most 97

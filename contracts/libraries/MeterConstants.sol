@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+/// @dev Settlement slot: a quarter hour.
+uint256 constant SLOT_SECONDS = 900;
+uint256 constant SLOTS_PER_DAY = 96;
+uint256 constant DAY_SECONDS = 86_400;
+
+/// @dev Clocks of meters run at most this far ahead of the chain's (V7).
+uint256 constant MAX_CLOCK_LEAD = 30;
+/// @dev A meter is registered at most this long before its first slot: 7 days.
+uint256 constant MAX_COMMISSIONING_LEAD = 7 * DAY_SECONDS;
+/// @dev Longest gap that is interpolated: one day.
+uint256 constant MAX_ESTIMATED_SLOTS = 96;
+
+/// @dev Largest register width: the registers take 40 bits each, 1.1 TWh.
+uint256 constant MAX_REGISTER_WIDTH_WH = 1 << 40;
+/// @dev A register must take at least ten days at the cap to roll over. V12 asks for 90 % of the width
+/// before a rollover; the last 10 % are then a day or more, so that over any gap of up to a day no
+/// honest rollover is refused.
+uint256 constant MIN_WIDTH_SLOTS = 10 * SLOTS_PER_DAY;

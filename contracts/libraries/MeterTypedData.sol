@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {
+    EnergyMeterDay,
+    EnergyMeterReading,
+    EnergyMeterRegistration
+} from "../types/MeterMessages.sol";
+
+/// @notice EIP-712 struct hashes of what devices sign.
+library MeterTypedData {
+    bytes32 internal constant REGISTRATION_TYPEHASH = keccak256(
+        "EnergyMeterRegistration(address deviceKey,address owner,uint16 zone,uint8 kind,"
+        "uint32 ratedImportW,uint32 ratedExportW,uint64 registerWidthWh,uint32 firstSlot,"
+        "uint64 importWh,uint64 exportWh)"
+    );
+    bytes32 internal constant READING_TYPEHASH = keccak256(
+        "EnergyMeterReading(uint32 meterId,uint32 sequence,uint40 timestamp,uint64 importWh,"
+        "uint64 exportWh,uint32 frequencyMilliHz,uint32 voltageMilliV)"
+    );
+    bytes32 internal constant DAY_TYPEHASH = keccak256(
+        "EnergyMeterDay(uint32 meterId,uint32 firstSequence,uint40 dayStart,uint64 importWh,"
+        "uint64 exportWh,uint32 frequencyMilliHz,uint32 voltageMilliV,bytes32[] words)"
+    );
+
+    /// @dev Fields of static structs are encoded one word each, in order, as EIP-712 asks.
+    function hash(EnergyMeterRegistration calldata registration) internal pure returns (bytes32) {
+        return keccak256(abi.encode(REGISTRATION_TYPEHASH, registration));
+    }
+
+    function hash(EnergyMeterReading calldata reading) internal pure returns (bytes32) {
+        return keccak256(abi.encode(READING_TYPEHASH, reading));
+    }
+
+    function hash(EnergyMeterDay calldata day) internal pure returns (bytes32) {
+        return keccak256(
+            abi.encode(
+                DAY_TYPEHASH,
+                day.meterId,
+                day.firstSequence,
+                day.dayStart,
+                day.importWh,
+                day.exportWh,
+                day.frequencyMilliHz,
+                day.voltageMilliV,
+                keccak256(abi.encodePacked(day.words))
+            )
+        );
+    }
+}

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {IMeterReadings} from "../interfaces/IMeterReadings.sol";
+import {MAX_CLOCK_LEAD, SLOT_SECONDS} from "../libraries/MeterConstants.sol";
+import {MeterTypedData} from "../libraries/MeterTypedData.sol";
+import {MeterWord, MeterWordLib} from "../libraries/MeterWord.sol";
+import {MeterStatus} from "../types/MeterInfo.sol";
+import {EnergyMeterReading, SignedMeterReading} from "../types/MeterMessages.sol";
+import {Quality} from "../types/Metering.sol";
+import {MeterEnergy} from "./MeterEnergy.sol";
+
+/// @title Single readings
+/// @notice Part of `SmartMeter`; see `IMeterReadings`. The rules are named by their ids (V1 ... V15).
+abstract contract MeterReadings is IMeterReadings, MeterEnergy {
+    /// @dev A reading whose sequence is not stated: it came in the device's own transaction and is the
+    /// next one. Signed readings count from 1.
+    uint256 internal constant NEXT_SEQUENCE = 0;
+
+    /// @dev A register snapshot whose origin is proven.
+    struct Snapshot {
+        uint256 sequence;
+        uint256 timestamp;
+        uint256 importWh;
+        uint256 exportWh;
+        uint256 frequencyMilliHz;
+        uint256 voltageMilliV;
+    }
+
+    /* USER FUNCTIONS */
+
+    /// @inheritdoc IMeterReadings
+    function submitSignedReading(EnergyMeterReading calldata reading, bytes calldata signature)
+        external
+        returns (bool accepted)
+    {
+        (address deviceKey, MeterWord word) =
+            _signerOf(reading.meterId, readingDigest(reading), signature);
+        if (reading.sequence == 0) revert SequenceNotRising(0, word.sequence());
+        return _submit(
+            deviceKey,
+            word,
+            Snapshot({
+                sequence: reading.sequence,
+                timestamp: reading.timestamp,
+                importWh: reading.importWh,
+                exportWh: reading.exportWh,
+                frequencyMilliHz: reading.frequencyMilliHz,
+                voltageMilliV: reading.voltageMilliV
+            })
+        );
+    }
+
+    /// @inheritdoc IMeterReadings
+    function submitSignedReadings(SignedMeterReading[] calldata readings)
+        external
+        returns (uint256 accepted)
+    {
+        for (uint256 i = 0; i < readings.length; ++i) {
+            SignedMeterReading calldata item = readings[i];
+            // A call of its own, so that an invalid item undoes only itself.
+            try this.submitSignedReading(item.reading, item.signature) returns (bool isNew) {
+                if (isNew) ++accepted;
+            } catch (bytes memory reason) {
+                // All errors here carry a selector: an empty reason means too little gas, which must not
+                // pass for an invalid item.
+                if (reason.length < 4) revert BatchOutOfGas(i);
+                emit ReadingSkipped(
+                    item.reading.meterId, i, item.reading.sequence, bytes4(reason)
+                );
+            }
+        }
+    }
+
+    /// @inheritdoc IMeterReadings
+    function reportEquivocation(
+        EnergyMeterReading calldata first,
+        bytes calldata firstSignature,
+        EnergyMeterReading calldata second,
+        bytes calldata secondSignature
+    ) external {
+        bytes32 firstDigest = readingDigest(first);
+        bytes32 secondDigest = readingDigest(second);
+        if (
+            first.meterId != second.meterId || firstDigest == secondDigest
+                || (first.timestamp != second.timestamp && first.sequence != second.sequence)
+        ) revert NoConflict(firstDigest, secondDigest);
+        (address deviceKey, MeterWord word) =
+            _signerOf(first.meterId, firstDigest, firstSignature);
+        _signerOf(second.meterId, secondDigest, secondSignature);
+        _requireActive(word);
+        EnergyMeterReading calldata later = second.timestamp >= first.timestamp ? second : first;
+        _requireNotFuture(later.timestamp);
+
+        _quarantine(
+            deviceKey, word, later.sequence, later.timestamp, later.importWh, later.exportWh
+        );
+    }
+
+    /* VIEWS */
+
+    /// @inheritdoc IMeterReadings
+    function readingDigest(EnergyMeterReading calldata reading) public view returns (bytes32) {
+        return _hashTypedDataV4(MeterTypedData.hash(reading));
+    }
+
+    /* INTERNAL */
+
+    /// @dev V2: key and word of the meter that signed. A key signs for one meter, so the signature alone
+    /// finds the word; the id in the message must agree.
+    function _signerOf(uint256 meterId, bytes32 digest, bytes calldata signature)
+        internal
+        view
+        returns (address deviceKey, MeterWord word)
+    {
+        deviceKey = _recover(digest, signature);
+        word = _words[deviceKey];
+        if (meterId == 0 || word.meterId() != meterId) {
+            if (!_isRegistered(meterId)) revert UnknownMeter(meterId);
+            revert WrongDeviceKey(uint32(meterId), deviceKey);
+        }
+    }
+
+    /// @dev Take a snapshot whose origin (V2) is proven.
+    /// @return accepted true if it is new and on record now
+    function _submit(address deviceKey, MeterWord word, Snapshot memory snapshot)
+        internal
+        returns (bool accepted)
+    {
+        // Check
+        _requireActive(word);
+        if (snapshot.timestamp % SLOT_SECONDS != 0) {
+            revert TimestampMisaligned(snapshot.timestamp, SLOT_SECONDS);
+        }
+        _requireNotFuture(snapshot.timestamp);
+        _requireInRange(snapshot);
+        uint256 slot = snapshot.timestamp / SLOT_SECONDS;
+        if (slot <= word.lastSlot()) return _compare(deviceKey, word, snapshot);
+
+        uint256 lastSequence = word.sequence();
+        uint256 sequence = snapshot.sequence;
+        if (sequence == NEXT_SEQUENCE) {
+            sequence = lastSequence + 1;
+            if (sequence > type(uint32).max) revert SequenceExhausted(uint32(word.meterId()));
+        } else if (sequence <= lastSequence) {
+            if (sequence != lastSequence) revert SequenceNotRising(sequence, lastSequence);
+            // V4: the last sequence under another time.
+            _quarantineFor(deviceKey, word, snapshot);
+            return false;
+        }
+        _requireInTime(slot);
+
+        // Effect
+        _recordSlots(word, slot, snapshot.importWh, snapshot.exportWh);
+        _countSkipped(word, sequence);
+        _words[deviceKey] = word.withReading(
+            sequence,
+            slot,
+            snapshot.importWh,
+            snapshot.exportWh,
+            snapshot.frequencyMilliHz,
+            snapshot.voltageMilliV
+        );
+        _emitAccepted(word, sequence, snapshot);
+        return true;
+    }
+
+    /// @dev V4, for a snapshot no later than the latest reading: the same again does nothing, another one
+    /// is a conflict, and one that the record cannot judge is out of order (V10).
+    /// @return accepted always false
+    function _compare(address deviceKey, MeterWord word, Snapshot memory snapshot)
+        internal
+        returns (bool accepted)
+    {
+        uint256 slot = snapshot.timestamp / SLOT_SECONDS;
+        uint256 lastSlot = word.lastSlot();
+        uint256 lastSequence = word.sequence();
+        bool repeatsLast = snapshot.sequence == lastSequence && lastSequence != 0;
+        if (slot == lastSlot) {
+            // The baseline of the registration has no number, frequency or voltage to differ in.
+            bool sameRest = lastSequence == 0
+                || ((repeatsLast || snapshot.sequence == NEXT_SEQUENCE)
+                    && snapshot.frequencyMilliHz == word.frequencyMilliHz()
+                    && snapshot.voltageMilliV == word.voltageMilliV());
+            if (
+                sameRest && snapshot.importWh == word.importWh()
+                    && snapshot.exportWh == word.exportWh()
+            ) return false;
+        } else {
+            _requireInTime(slot);
+            (Quality quality, uint256 importWh, uint256 exportWh) = _registersAt(word, slot);
+            if (quality == Quality.MEASURED) {
+                // Of older readings the registers are on record; their numbers lie below the last.
+                bool sameNumber = snapshot.sequence < lastSequence;
+                if (
+                    sameNumber && snapshot.importWh == importWh && snapshot.exportWh == exportWh
+                ) return false;
+            } else if (!repeatsLast) {
+                revert TimestampNotRising(snapshot.timestamp, lastSlot * SLOT_SECONDS);
+            }
+        }
+        _quarantineFor(deviceKey, word, snapshot);
+        return false;
+    }
+
+    /// @dev V3: count numbers left out between the latest reading and `sequence`.
+    function _countSkipped(MeterWord word, uint256 sequence) internal {
+        uint256 expected = word.sequence() + 1;
+        if (sequence == expected) return;
+        // Both below 2^32, and skipped numbers are counted at most once each.
+        _meters[word.meterId()].skippedSequences += uint32(sequence - expected);
+        emit SequenceSkipped(uint32(word.meterId()), uint32(expected), uint32(sequence));
+    }
+
+    function _emitAccepted(MeterWord word, uint256 sequence, Snapshot memory snapshot) internal {
+        // All fields passed `_requireInRange`.
+        emit ReadingAccepted(
+            uint32(word.meterId()),
+            uint40(snapshot.timestamp),
+            uint32(sequence),
+            uint64(snapshot.importWh),
+            uint64(snapshot.exportWh),
+            uint32(snapshot.frequencyMilliHz),
+            uint32(snapshot.voltageMilliV)
+        );
+    }
+
+    function _quarantineFor(address deviceKey, MeterWord word, Snapshot memory snapshot) internal {
+        _quarantine(
+            deviceKey,
+            word,
+            // Casts: all fields passed `_requireInRange`.
+            uint32(snapshot.sequence),
+            uint40(snapshot.timestamp),
+            uint64(snapshot.importWh),
+            uint64(snapshot.exportWh)
+        );
+    }
+
+    /// @dev V4: a proven conflict, unless it was judged when the meter was released.
+    function _quarantine(
+        address deviceKey,
+        MeterWord word,
+        uint32 sequence,
+        uint40 timestamp,
+        uint64 importWh,
+        uint64 exportWh
+    ) internal {
+        uint32 meterId = uint32(word.meterId());
+        uint256 releasedAt = _meters[meterId].releasedAt;
+        if (timestamp <= releasedAt) revert ConflictAlreadyJudged(meterId, releasedAt);
+
+        _words[deviceKey] = word.withStatus(MeterStatus.QUARANTINED);
+        emit MeterQuarantined(meterId, msg.sender, sequence, timestamp, importWh, exportWh);
+    }
+
+    /* CHECKS */
+
+    /// @dev V1
+    function _requireActive(MeterWord word) internal pure {
+        MeterStatus status = word.status();
+        if (status != MeterStatus.ACTIVE) revert MeterNotActive(uint32(word.meterId()), status);
+    }
+
+    /// @dev V7, ahead
+    function _requireNotFuture(uint256 timestamp) internal view {
+        uint256 latestAllowed = block.timestamp + MAX_CLOCK_LEAD;
+        if (timestamp > latestAllowed) revert ReadingInFuture(timestamp, latestAllowed);
+    }
+
+    /// @dev V7, behind: the deadline of the slot that ends at the snapshot, which stands at the start of
+    /// `slot`.
+    function _requireInTime(uint256 slot) internal view {
+        uint256 deadline = _readingDeadline(slot == 0 ? 0 : slot - 1);
+        if (block.timestamp >= deadline) revert ReadingTooLate(block.timestamp, deadline);
+    }
+
+    function _requireInRange(Snapshot memory snapshot) internal pure {
+        _requireAtMost(snapshot.importWh, MeterWordLib.MAX_REGISTER_WH);
+        _requireAtMost(snapshot.exportWh, MeterWordLib.MAX_REGISTER_WH);
+        _requireAtMost(snapshot.frequencyMilliHz, MeterWordLib.MAX_FREQUENCY_MILLI_HZ);
+        _requireAtMost(snapshot.voltageMilliV, MeterWordLib.MAX_VOLTAGE_MILLI_V);
+    }
+
+    function _requireAtMost(uint256 given, uint256 allowed) private pure {
+        if (given > allowed) revert ValueOutOfRange(given, allowed);
+    }
+}

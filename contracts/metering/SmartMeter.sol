@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.34;
+
+import {ISmartMeter} from "../interfaces/ISmartMeter.sol";
+import {DAY_SECONDS, SLOT_SECONDS} from "../libraries/MeterConstants.sol";
+import {MeterWord} from "../libraries/MeterWord.sol";
+import {MeterStatus} from "../types/MeterInfo.sol";
+import {MeterDays} from "./MeterDays.sol";
+import {MeterRegistry} from "./MeterRegistry.sol";
+
+/// @title SmartMeter
+/// @notice Registers meters, verifies what their devices sign, and keeps the energy of every quarter
+/// hour. The printed functions stand here; `IMeterRegistry`, `IMeterReadings`, `IMeterHistory` and
+/// `IMeterEnergy` describe the rest.
+contract SmartMeter is ISmartMeter, MeterDays {
+    /// @param authority the access manager whose REGISTRAR registers, deactivates and releases meters
+    constructor(address authority) MeterRegistry(authority) {}
+
+    /* USER FUNCTIONS */
+
+    /// @inheritdoc ISmartMeter
+    function submitReading(MeterReading calldata reading) external {
+        MeterWord word = _words[msg.sender];
+        if (word.status() == MeterStatus.UNKNOWN) revert UnknownDevice(msg.sender);
+        _submit(
+            msg.sender,
+            word,
+            Snapshot({
+                sequence: NEXT_SEQUENCE,
+                timestamp: reading.timestamp,
+                importWh: reading.consumption,
+                exportWh: reading.production,
+                frequencyMilliHz: reading.gridFrequency,
+                voltageMilliV: reading.voltage
+            })
+        );
+    }
+
+    /* VIEWS */
+
+    /// @inheritdoc ISmartMeter
+    function getLatestReading() external view returns (MeterReading memory) {
+        MeterWord word = _wordOfCaller();
+        return MeterReading({
+            timestamp: word.lastSlot() * SLOT_SECONDS,
+            consumption: word.importWh(),
+            production: word.exportWh(),
+            gridFrequency: word.frequencyMilliHz(),
+            voltage: word.voltageMilliV()
+        });
+    }
+
+    /// @inheritdoc ISmartMeter
+    function getDailyProduction() external view returns (uint256 energyWh) {
+        (, energyWh) = _dailyEnergy(_wordOfCaller().meterId(), block.timestamp / DAY_SECONDS);
+    }
+
+    /// @inheritdoc ISmartMeter
+    function getDailyConsumption() external view returns (uint256 energyWh) {
+        (energyWh,) = _dailyEnergy(_wordOfCaller().meterId(), block.timestamp / DAY_SECONDS);
+    }
+
+    /* INTERNAL */
+
+    /// @dev The meter whose device calls, or else the connection meter the caller owns.
+    function _wordOfCaller() private view returns (MeterWord word) {
+        word = _words[msg.sender];
+        if (word.status() != MeterStatus.UNKNOWN) return word;
+        uint256 meterId = _ownerMeters[msg.sender].connectionId;
+        if (meterId == 0) revert NoMeter(msg.sender);
+        (, word) = _wordOf(meterId);
+    }
+}
