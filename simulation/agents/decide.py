@@ -115,8 +115,17 @@ def decide_day_ahead(
     return Decision(place=_affordable(quotes, market, situation.free_units))
 
 
-def decide_quarter(trader: Trader, market: MarketView, situation: Situation) -> Decision:
-    """Quote the quarter hours ahead, and quote again what is still open as its gate approaches."""
+def decide_quarter(
+    trader: Trader, market: MarketView, situation: Situation, slots: range
+) -> Decision:
+    """Quote the quarter hours ahead, and quote again what is still open as its gate approaches.
+
+    Args:
+        trader: who decides.
+        market: rules of the zone.
+        situation: what it knows.
+        slots: slots that are traded at all.
+    """
     place: list[Quote] = []
     replace: list[tuple[int, Quote]] = []
     cancel: list[int] = []
@@ -127,9 +136,7 @@ def decide_quarter(trader: Trader, market: MarketView, situation: Situation) -> 
     for ahead in range(1, QUARTERS_AHEAD + 1):
         slot = situation.slot + ahead
         product = Product.continuous(market.zone, Period.QUARTER_HOUR, slot)
-        if not product.is_open(situation.now) or slot - situation.slot >= len(
-            situation.forecast_wh
-        ):
+        if slot not in slots or not product.is_open(situation.now):
             continue
         open_order = by_product.pop(product, None)
         wanted = _wanted_energy(situation, slot)

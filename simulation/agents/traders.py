@@ -105,5 +105,6 @@ def limit_tick(trader: Trader, *, is_sell: bool, urgency_percent: int, market: M
     way = manner.start_percent + (_PERCENT - manner.start_percent) * given_percent // _PERCENT
     lowest, highest = market.feed_in_tick + 1, market.dearest_bid_tick
     if is_sell:
+        highest = min(highest, market.cap_tick - 1)  # a sell stays below the cap
         return highest - (highest - trader.ask_tick) * way // _PERCENT
     return lowest + (trader.bid_tick - lowest) * way // _PERCENT

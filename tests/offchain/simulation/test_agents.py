@@ -31,7 +31,9 @@ def _decisions(history, market, seed, until_slot, day_start, free=RICH):
     situation = Situation(until_slot * 900, forecast, {}, (), free)
     hours = range(day_start, day_start + SLOTS_PER_DAY, 4)
     ahead = decide_day_ahead(trader, market, situation, hours)
-    return ahead, decide_quarter(trader, market, situation)
+    return ahead, decide_quarter(
+        trader, market, situation, range(day_start, day_start + SLOTS_PER_DAY)
+    )
 
 
 def test_orders__future_changed__stay_the_same(summer_day, market):
@@ -136,6 +138,10 @@ def _situation(market, slot, wanted, orders=(), sold=None, free=RICH):
     return Situation(slot * 900, np.array([0, wanted, wanted, 0]), sold or {}, orders, free)
 
 
+def _quarter(trader, market, situation):
+    return decide_quarter(trader, market, situation, range(situation.slot, situation.slot + 9))
+
+
 def _seller(summer_day, market):
     home = next(home for home in summer_day.homes if home.pv_w)
     return replace(trader_of(home, market, SEED), temper=Temper.PATIENT)
@@ -145,8 +151,8 @@ def test_decide_quarter__position_covers_the_forecast__quotes_nothing(summer_day
     trader = _seller(summer_day, market)
     slot = summer_day.first_slot
     sold = {slot + 1: 500, slot + 2: 500}
-    assert decide_quarter(trader, market, _situation(market, slot, 500, sold=sold)).place == ()
-    quotes = decide_quarter(trader, market, _situation(market, slot, 600, sold=sold)).place
+    assert _quarter(trader, market, _situation(market, slot, 500, sold=sold)).place == ()
+    quotes = _quarter(trader, market, _situation(market, slot, 600, sold=sold)).place
     assert [quote.lots for quote in quotes] == [100, 100]
 
 
@@ -157,7 +163,7 @@ def test_decide_quarter__open_order_one_slot_ahead__is_quoted_again_at_the_valua
     slot = summer_day.first_slot
     product = Product.continuous(1, Period.QUARTER_HOUR, slot + 1)
     order = OwnOrder(99, Quote(product, Side.SELL, 500, trader.ask_tick + 50))
-    decision = decide_quarter(trader, market, _situation(market, slot, 500, (order,)))
+    decision = _quarter(trader, market, _situation(market, slot, 500, (order,)))
     assert decision.replace == ((99, Quote(product, Side.SELL, 500, trader.ask_tick)),)
     assert [quote.product.start_slot for quote in decision.place] == [slot + 2]
 
@@ -167,7 +173,7 @@ def test_decide_quarter__forecast_turned__cancels_the_order_on_the_wrong_side(su
     slot = summer_day.first_slot
     product = Product.continuous(1, Period.QUARTER_HOUR, slot + 1)
     order = OwnOrder(99, Quote(product, Side.SELL, 500, trader.ask_tick))
-    decision = decide_quarter(trader, market, _situation(market, slot, -500, (order,)))
+    decision = _quarter(trader, market, _situation(market, slot, -500, (order,)))
     assert decision.cancel == (99,)
     assert decision.replace == ()
 
@@ -177,7 +183,7 @@ def test_decide_quarter__no_money__sends_nothing_that_locks_more(summer_day, mar
     slot = summer_day.first_slot
     product = Product.continuous(1, Period.QUARTER_HOUR, slot + 1)
     order = OwnOrder(99, Quote(product, Side.SELL, 500, trader.ask_tick + 50))
-    decision = decide_quarter(trader, market, _situation(market, slot, 500, (order,), free=0))
+    decision = _quarter(trader, market, _situation(market, slot, 500, (order,), free=0))
     assert decision.place == ()
     assert decision.replace == ()
 

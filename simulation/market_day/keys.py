@@ -1,0 +1,68 @@
+"""Keys of everybody on the demo chain, all derived from the seed.
+
+They are public by construction and must never hold anything on a real network.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+from eth_utils.crypto import keccak
+
+_SCRYPT_ROUNDS = 2
+"""Least work factor: a keystore of a simulated meter guards nothing and 40 of them open at once."""
+
+
+def key_of(seed: int, role: str, number: int = 0) -> LocalAccount:
+    """The account of a role, fixed by seed, role and number."""
+    material = f"energy-grid market day / seed {seed} / {role} / {number}"
+    account: LocalAccount = Account.from_key(keccak(text=material))
+    return account
+
+
+@dataclass(frozen=True)
+class DayKeys:
+    """All accounts of one market day.
+
+    Attributes:
+        governor: deploys and governs.
+        operator: grid operator of the zone.
+        keeper: sends matches, settlement and claims.
+        relayer: pays for the readings that the bridge sends.
+        members: one for each home.
+    """
+
+    governor: LocalAccount
+    operator: LocalAccount
+    keeper: LocalAccount
+    relayer: LocalAccount
+    members: tuple[LocalAccount, ...]
+
+    @classmethod
+    def derive(cls, seed: int, homes: int) -> DayKeys:
+        """Accounts of a day with so many homes."""
+        return cls(
+            governor=key_of(seed, "governor"),
+            operator=key_of(seed, "grid operator"),
+            keeper=key_of(seed, "keeper"),
+            relayer=key_of(seed, "relayer"),
+            members=tuple(key_of(seed, "member", number) for number in range(1, homes + 1)),
+        )
+
+    def everybody(self) -> tuple[LocalAccount, ...]:
+        """All accounts."""
+        return (self.governor, self.operator, self.keeper, self.relayer, *self.members)
+
+
+def write_keystore(account: LocalAccount, password: str, path: Path) -> None:
+    """Write an eth-account keystore, with the least work factor."""
+    content: dict[str, Any] = Account.encrypt(
+        account.key, password, kdf="scrypt", iterations=_SCRYPT_ROUNDS
+    )
+    path.write_text(json.dumps(content), encoding="utf-8")
+    path.chmod(0o600)
