@@ -10,10 +10,13 @@ from energy_grid.abi import Abi, DecodedError, Event, decode_solidity_error
 from energy_grid.artifacts import BUILD_FILE, Artifacts
 from energy_grid.deployments import CONTRACT_NAMES, Deployment
 from energy_grid.errors import FatalError
-from energy_grid.rpc import ExecutionRevertedError, Rpc, to_hex
+from energy_grid.rpc import ExecutionRevertedError, Rpc, RpcResponseError, to_hex
 
 EXTERNAL_ERC20: Final = "ERC20"
 """Type of a settlement token that this project did not deploy."""
+
+SMALLEST_LOG_RANGE: Final = 500
+"""Blocks that every node answers for in one `eth_getLogs`."""
 
 
 def _view(name: str, inputs: list[str], output: str) -> dict[str, Any]:
@@ -140,14 +143,26 @@ class Contract:
         self, name: str, *, from_block: int = 0, to_block: int | str = "latest"
     ) -> list[Event]:
         """All events of one kind in a range of blocks."""
+        last = self._rpc.block_number() if isinstance(to_block, str) else to_block
+        topic = self.abi.event_topic(name)
+        logs = self._logs(topic, from_block, last)
+        return [event for event in map(self.abi.decode_log, logs) if event is not None]
+
+    def _logs(self, topic: str, first: int, last: int) -> list[Any]:
         query = {
             "address": self.address,
-            "topics": [self.abi.event_topic(name)],
-            "fromBlock": hex(from_block),
-            "toBlock": hex(to_block) if isinstance(to_block, int) else to_block,
+            "topics": [topic],
+            "fromBlock": hex(first),
+            "toBlock": hex(last),
         }
-        logs = self._rpc.call("eth_getLogs", query)
-        return [event for event in map(self.abi.decode_log, logs) if event is not None]
+        try:
+            return list(self._rpc.call("eth_getLogs", query))
+        except RpcResponseError:
+            if last - first < SMALLEST_LOG_RANGE:
+                raise
+        # Hosted nodes limit the range of blocks, each to another number.
+        middle = (first + last) // 2
+        return self._logs(topic, first, middle) + self._logs(topic, middle + 1, last)
 
     def decode_error(self, data: bytes) -> DecodedError:
         """Revert data as an error of this contract, of those it calls, or of Solidity."""

@@ -62,6 +62,31 @@ class ContractRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class PendingTransaction:
+    """A transaction of the deployment that was signed and may be under way.
+
+    It is on disk before it is broadcast, so that an interrupted deployment finds it again.
+
+    Attributes:
+        step: what it does.
+        sender: account that signed.
+        nonce: its number.
+        transaction: its hash.
+        raw: the signed transaction, to broadcast it again.
+        name: role of the contract it deploys; None if it deploys none.
+        record: what to record of that contract once it is mined.
+    """
+
+    step: str
+    sender: str
+    nonce: int
+    transaction: str
+    raw: str
+    name: str | None = None
+    record: ContractRecord | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
     """All contracts of one chain.
 
@@ -71,8 +96,9 @@ class Deployment:
         network: name of the network in `ape-config.yaml` the deployment was made through.
         deployer: account that deployed.
         parameters: name of the parameter set.
-        zones: zones configured, from 1.
+        operators: operator's address of each zone configured.
         contracts: records by role (`CONTRACT_NAMES`).
+        pending: the transaction under way while the deployment runs; None when it is complete.
     """
 
     chain_id: int
@@ -80,8 +106,9 @@ class Deployment:
     network: str
     deployer: str
     parameters: str
-    zones: tuple[int, ...] = ()
+    operators: Mapping[int, str] = field(default_factory=dict)
     contracts: Mapping[str, ContractRecord] = field(default_factory=dict)
+    pending: PendingTransaction | None = None
 
     @classmethod
     def read(cls, path: Path | str, expected_chain_id: int | None = None) -> Deployment:
@@ -141,8 +168,9 @@ class Deployment:
                 network=str(content["network"]),
                 deployer=str(content["deployer"]),
                 parameters=str(content["parameters"]),
-                zones=tuple(int(zone) for zone in content["zones"]),
+                operators={int(z): str(a) for z, a in content["operators"].items()},
                 contracts=contracts,
+                pending=_parse_pending(content.get("pending")),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DeploymentFileError(
@@ -192,6 +220,11 @@ class Deployment:
         rest = {key: record for key, record in self.contracts.items() if key != name}
         return replace(self, contracts=rest)
 
+    @property
+    def zones(self) -> tuple[int, ...]:
+        """Zones configured, in ascending order."""
+        return tuple(sorted(self.operators))
+
     def address_of(self, name: str) -> str:
         """Address of a contract.
 
@@ -211,6 +244,15 @@ class Deployment:
     def first_block(self) -> int:
         """Block of the earliest contract: where reading events starts."""
         return min((r.block for r in self.contracts.values() if r.block is not None), default=0)
+
+
+def _parse_pending(content: Any) -> PendingTransaction | None:
+    if content is None:
+        return None
+    record = content.get("record")
+    return PendingTransaction(
+        **{**content, "record": None if record is None else ContractRecord(**record)}
+    )
 
 
 def deployment_path(chain_id: int, folder: Path | str = DEPLOYMENTS_FOLDER) -> Path:

@@ -1,0 +1,27 @@
+"""Deploying and verifying the contracts, without ape: `scripts/deploy.py` brings chain and keys.
+
+- `parameters`: what a deployment is configured with, from a readable file
+- `roles`: who may call what
+- `journal`: the deployment file while it is written; sends so that any interruption can be resumed
+- `plan`: which contracts, in which order, with which arguments
+- `checks`: what must be true on chain; the source of both wiring and verification
+- `deployer`: deploy what is missing, wire what differs
+"""
+
+from energy_grid.deployment.checks import Check, verify
+from energy_grid.deployment.deployer import DeploymentReport, deploy
+from energy_grid.deployment.journal import Journal, LocalSigner, Signer
+from energy_grid.deployment.parameters import Parameters
+from energy_grid.deployment.plan import Plan
+
+__all__ = [
+    "Check",
+    "DeploymentReport",
+    "Journal",
+    "LocalSigner",
+    "Parameters",
+    "Plan",
+    "Signer",
+    "deploy",
+    "verify",
+]

@@ -1,0 +1,255 @@
+"""What must be true on chain. Wiring repairs what differs here; verification reports it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from eth_utils.crypto import keccak
+
+from energy_grid.artifacts import Artifacts
+from energy_grid.contracts import EXTERNAL_ERC20, Contract, ContractCallError, Contracts
+from energy_grid.deployment.parameters import Parameters
+from energy_grid.deployment.plan import CONTRACT_TYPES, as_json, code_hash
+from energy_grid.deployment.roles import FUNCTION_ROLES, Role
+from energy_grid.deployments import CONTRACT_NAMES, ContractRecord, Deployment
+from energy_grid.rpc import Rpc, to_hex
+from energy_grid.slots import slot_of
+
+NO_ADDRESS = "0x" + "0" * 40
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that must be true.
+
+    Attributes:
+        subject: contract or zone.
+        what: property.
+        expected: what files and parameters say.
+        found: what the chain says.
+        fix: governor's call on the access manager that makes it true, if one does.
+    """
+
+    subject: str
+    what: str
+    expected: Any
+    found: Any
+    fix: tuple[str, tuple[Any, ...]] | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether it is true."""
+        return bool(self.expected == self.found)
+
+
+def verify(
+    deployment: Deployment, rpc: Rpc, parameters: Parameters, artifacts: Artifacts
+) -> list[Check]:
+    """Check a whole deployment; a check that fails is a difference.
+
+    Contracts without code are reported alone, since nothing else can be asked of them.
+    """
+    checks = [
+        Check("file", "deployment complete", "nothing under way", _pending(deployment)),
+        Check("chain", "genesis block", deployment.genesis_hash, rpc.genesis_hash()),
+    ]
+    for name in CONTRACT_NAMES:
+        record = deployment.contracts.get(name)
+        if record is None:
+            checks.append(Check(name, "recorded", True, False))
+        else:
+            checks += code_checks(name, record, rpc, artifacts)
+    if not all(check.ok for check in checks if check.what in ("recorded", "code", "genesis block")):
+        return checks
+    contracts = Contracts.load(deployment, rpc, artifacts)
+    checks += wiring_checks(contracts, parameters)
+    checks += role_checks(contracts, parameters)
+    for zone, operator in sorted(deployment.operators.items()):
+        checks += zone_checks(contracts, parameters, zone, operator)
+    if not deployment.operators:
+        checks.append(Check("file", "zones", "at least one", "none"))
+    return checks
+
+
+def _pending(deployment: Deployment) -> str:
+    return deployment.pending.step if deployment.pending else "nothing under way"
+
+
+def code_checks(
+    name: str, record: ContractRecord, rpc: Rpc, artifacts: Artifacts
+) -> Iterator[Check]:
+    """The recorded code is on chain, and is what the build would deploy today."""
+    code = rpc.code(record.address)
+    found = to_hex(keccak(code)) if code else "no code"
+    yield Check(name, "code", record.code_hash, found)
+    if record.contract != EXTERNAL_ERC20:
+        expected = code_hash(artifacts.get(record.contract))
+        yield Check(name, "source", expected, record.compiler.get("creation_code_hash"))
+        yield Check(name, "type", CONTRACT_TYPES[name], record.contract)
+
+
+def wiring_checks(contracts: Contracts, parameters: Parameters) -> Iterator[Check]:
+    """Addresses and values fixed at deployment."""
+    deployment = contracts.deployment
+    authority = deployment.address_of("AccessManager")
+    for name in FUNCTION_ROLES:
+        yield _getter(contracts[name], "authority", authority)
+    for getter, name in (
+        ("market", "EnergyTrading"),
+        ("meter", "SmartMeter"),
+        ("settlementToken", "SettlementToken"),
+        ("energyToken", "EnergyToken"),
+    ):
+        yield _getter(contracts.settlement, getter, deployment.address_of(name))
+    yield _getter(contracts.energy_trading, "ledger", deployment.address_of("Settlement"))
+    treasury = parameters.resolve(parameters.treasury, deployment.deployer)
+    yield _getter(contracts.settlement, "treasury", treasury)
+    yield _getter(contracts.settlement, "securityDeposit", parameters.security_deposit)
+    yield _getter(contracts.settlement, "bondFloor", parameters.bond_floor)
+    yield _getter(contracts.settlement, "tariffBounds", parameters.tariff_bounds)
+    yield _getter(contracts.energy_trading, "TICK_SIZE", parameters.tick_size)
+    yield _getter(contracts.energy_trading, "LOT", parameters.lot_wh)
+    for name, record in deployment.contracts.items():
+        for constant, value in record.constants.items():
+            found = as_json(_readable(contracts[name].call(constant)))
+            yield Check(name, f"constant {constant}", value, found)
+
+
+def _getter(contract: Contract, getter: str, expected: Any) -> Check:
+    found = contract.call(getter)
+    return Check(contract.name, getter, expected, tuple(found) if _is_struct(found) else found)
+
+
+def _is_struct(value: Any) -> bool:
+    return isinstance(value, tuple)
+
+
+def _readable(value: Any) -> Any:
+    return to_hex(value) if isinstance(value, bytes) else value
+
+
+def read_constants(contract: Contract) -> dict[str, Any]:
+    """What the getters of a contract's constants answer."""
+    return {name: as_json(_readable(contract.call(name))) for name in contract.abi.constants()}
+
+
+# --- Roles ----------------------------------------------------------------------------------------
+
+
+def role_holders(contracts: Contracts, parameters: Parameters) -> Mapping[Role, str]:
+    """Who holds each role, by the parameters."""
+    deployer = contracts.deployment.deployer
+    return {
+        Role.GOVERNOR: parameters.resolve(parameters.governor, deployer),
+        Role.GUARDIAN: parameters.resolve(parameters.guardian, deployer),
+        Role.REGISTRAR: parameters.resolve(parameters.registrar, deployer),
+        Role.MINTER: contracts.deployment.address_of("Settlement"),
+    }
+
+
+def role_checks(contracts: Contracts, parameters: Parameters) -> Iterator[Check]:
+    """Which function needs which role, and who holds each."""
+    manager = contracts.access_manager
+    for name, functions in FUNCTION_ROLES.items():
+        target = contracts[name]
+        yield Check(
+            name, "open for calls", True, not manager.call("isTargetClosed", target.address)
+        )
+        for function, role in functions.items():
+            selector = target.abi.selector(function)
+            found = manager.call("getTargetFunctionRole", target.address, selector)
+            fix = ("setTargetFunctionRole", (target.address, [selector], int(role)))
+            yield Check(name, f"role of {function}", role.name, _role_name(found), fix)
+    granted = _granted(manager, contracts.deployment.first_block)
+    for role, holder in role_holders(contracts, parameters).items():
+        yield Check(
+            "AccessManager",
+            f"{role.name} held by {holder}",
+            True,
+            _holds(manager, role, holder),
+            ("grantRole", (int(role), holder, 0)),
+        )
+        for other in sorted(granted.get(role, set()) - {holder}):
+            # A minter of a deployment given up must go; other holders may have been chosen since.
+            revoke = ("revokeRole", (int(role), other)) if role is Role.MINTER else None
+            held = _holds(manager, role, other)
+            yield Check("AccessManager", f"{role.name} held by {other}", False, held, revoke)
+
+
+def _granted(manager: Contract, first_block: int) -> dict[int, set[str]]:
+    """Everybody who was ever granted a role."""
+    granted: dict[int, set[str]] = {}
+    for event in manager.events("RoleGranted", from_block=first_block):
+        granted.setdefault(event.arguments["roleId"], set()).add(event.arguments["account"])
+    return granted
+
+
+def _holds(manager: Contract, role: Role, account: str) -> bool:
+    is_member, delay_seconds = manager.call("hasRole", int(role), account)
+    return bool(is_member) and delay_seconds == 0
+
+
+def _role_name(role_id: int) -> str:
+    return Role(role_id).name if role_id in set(Role) else f"role {role_id}"
+
+
+# --- Zones ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneFacts:
+    """What the chain knows of a zone.
+
+    Attributes:
+        terms: market terms in force, None before the first.
+        operator: its operator, None while nobody is appointed.
+        bond: units the operator has posted.
+        tariff: latest retail and feed-in tariff, None before the first.
+    """
+
+    terms: tuple[int, int, int] | None
+    operator: str | None
+    bond: int
+    tariff: tuple[int, int] | None
+
+
+def zone_facts(contracts: Contracts, zone: int) -> ZoneFacts:
+    """Read a zone from the chain."""
+    slot = slot_of(contracts.rpc.timestamp())
+    terms: tuple[int, int, int] | None
+    try:
+        terms = tuple(contracts.energy_trading.call("marketTerms", zone, slot))
+    except ContractCallError as error:
+        if error.reason.name != "ZoneNotOpen":
+            raise
+        terms = None
+    state = contracts.settlement.call("zoneState", zone)
+    events = contracts.settlement.events("TariffSet", from_block=contracts.deployment.first_block)
+    tariffs = [
+        (event.arguments["retailPricePerKWh"], event.arguments["feedInPricePerKWh"])
+        for event in events
+        if event.arguments["zone"] == zone
+    ]
+    return ZoneFacts(
+        terms=terms,
+        operator=None if state.operator == NO_ADDRESS else state.operator,
+        bond=state.bond,
+        tariff=tariffs[-1] if tariffs else None,
+    )
+
+
+def zone_checks(
+    contracts: Contracts, parameters: Parameters, zone: int, operator: str
+) -> Iterator[Check]:
+    """Terms, operator, bond and tariff of a zone."""
+    facts = zone_facts(contracts, zone)
+    subject = f"zone {zone}"
+    yield Check(subject, "market terms", parameters.terms_tuple(), facts.terms)
+    yield Check(subject, "operator", operator, facts.operator)
+    floor = parameters.bond_floor
+    bond = f"at least {floor}"
+    yield Check(subject, "bond", bond, bond if facts.bond >= floor else facts.bond)
+    tariff = (parameters.retail_tariff, parameters.feed_in_tariff)
+    yield Check(subject, "tariff", tariff, facts.tariff)
