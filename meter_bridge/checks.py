@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Final
 
 from energy_grid.slots import reading_deadline
-from energy_grid.units import SLOT_SECONDS, SLOTS_PER_DAY, Wh
+from energy_grid.units import SECONDS_PER_DAY, SLOT_SECONDS, SLOTS_PER_DAY, Wh
 from meter_bridge.registry import RegisteredMeter
 from meter_bridge.snapshots import BOUNDARY_WARNING_SECONDS, Registers, Snapshot
 
@@ -179,6 +179,40 @@ def findings(
     if len(series) == SLOTS_PER_DAY and not any(s.import_wh or s.export_wh for s in series):
         found.append(_warning("V20", "no energy in either direction for 24 h"))
     return found
+
+
+def before_record(boundary: int, signs_after: int) -> Finding:
+    """Refusal of a boundary from before this store may sign."""
+    return _refused(
+        "V4",
+        f"may be signed already: expected a boundary after {signs_after}, found {boundary}",
+    )
+
+
+def completeness_findings(present: int) -> list[Finding]:
+    """Whether a day has all its snapshots (rule V9)."""
+    if present == SLOTS_PER_DAY:
+        return []
+    return [_warning("V9", f"day with {present} of {SLOTS_PER_DAY} snapshots")]
+
+
+def day_use_findings(midnights: Sequence[Snapshot], width_wh: int) -> list[Finding]:
+    """A day's energy against the days before it (rule V17).
+
+    Args:
+        midnights: snapshots at UTC midnights, newest first; the first one ends the day.
+        width_wh: where the registers roll over.
+    """
+    days: list[tuple[int, int]] = []
+    for later, earlier in pairwise(midnights):
+        if later.boundary - earlier.boundary != SECONDS_PER_DAY:
+            break
+        import_wh = difference(earlier.import_wh, later.import_wh, width_wh)
+        export_wh = difference(earlier.export_wh, later.export_wh, width_wh)
+        if import_wh is None or export_wh is None:
+            break
+        days.append((import_wh, export_wh))
+    return daily_findings(days[1:], days[0]) if days else []
 
 
 def slot_differences(snapshots: Sequence[Snapshot], width_wh: int) -> list[SlotDifference]:

@@ -66,33 +66,7 @@ class DeviceKey:
         Raises:
             KeyFileError: missing, no keystore, or another password.
         """
-        from eth_keyfile.keyfile import decode_keyfile_json
-
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            private_key = decode_keyfile_json(content, password)
-        except OSError as error:
-            raise KeyFileError(
-                "keystore cannot be read",
-                expected=f"a readable file {path}",
-                found=error.strerror,
-                remedy="Create it with `python -m meter_bridge keys new`",
-            ) from None
-        except ValueError as error:
-            # The library says "MAC mismatch" for a wrong password.
-            raise KeyFileError(
-                f"keystore {path} cannot be opened",
-                expected="a version 3 keystore and its password",
-                found=error,
-                remedy="Check the password file",
-            ) from None
-        except (KeyError, TypeError, AttributeError, NotImplementedError) as error:
-            raise KeyFileError(
-                f"keystore {path} is broken",
-                expected="a version 3 keystore",
-                found=repr(error),
-            ) from None
-        return cls(private_key)
+        return cls(_decrypt(path, password))
 
     @classmethod
     def create(cls, path: Path, password: str) -> DeviceKey:
@@ -123,3 +97,58 @@ class DeviceKey:
         except OSError as error:
             raise KeyFileError(f"keystore {path} cannot be written", found=error.strerror) from None
         return cls(private_key)
+
+
+class Relayer:
+    """The account that pays for transactions; an `energy_grid.outbox` account."""
+
+    __slots__ = ("_account", "address")
+
+    def __init__(self, private_key: bytes) -> None:
+        from eth_account import Account
+
+        self._account = Account.from_key(private_key)
+        self.address: str = self._account.address
+
+    def __repr__(self) -> str:
+        return f"Relayer({self.address})"
+
+    def sign_transaction(self, transaction_dict: dict[str, Any]) -> Any:
+        """Sign a transaction."""
+        return self._account.sign_transaction(transaction_dict)
+
+    @classmethod
+    def open(cls, path: Path, password: str) -> Relayer:
+        """Open the relayer's keystore file.
+
+        Raises:
+            KeyFileError: missing, no keystore, or another password.
+        """
+        return cls(_decrypt(path, password))
+
+
+def _decrypt(path: Path, password: str) -> bytes:
+    from eth_keyfile.keyfile import decode_keyfile_json
+
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return bytes(decode_keyfile_json(content, password))
+    except OSError as error:
+        raise KeyFileError(
+            "keystore cannot be read",
+            expected=f"a readable file {path}",
+            found=error.strerror,
+            remedy="Create it with `python -m meter_bridge keys new`",
+        ) from None
+    except ValueError as error:
+        # The library says "MAC mismatch" for a wrong password.
+        raise KeyFileError(
+            f"keystore {path} cannot be opened",
+            expected="a version 3 keystore and its password",
+            found=error,
+            remedy="Check the password file",
+        ) from None
+    except (KeyError, TypeError, AttributeError, NotImplementedError) as error:
+        raise KeyFileError(
+            f"keystore {path} is broken", expected="a version 3 keystore", found=repr(error)
+        ) from None

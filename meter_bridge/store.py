@@ -251,11 +251,12 @@ class Store:
 
     # --- Candidates -------------------------------------------------------------------------------
 
-    def candidates(self) -> list[tuple[Snapshot, float]]:
-        """Snapshots not decided yet and when each arrived (host time), by meter and boundary."""
+    def candidates(self, meter_id: int) -> list[tuple[Snapshot, float]]:
+        """A meter's snapshots not decided yet and when each arrived (host time), oldest first."""
         rows = self._read(
             f"SELECT {_COLUMNS}, arrived_at FROM bridge_candidates"  # noqa: S608
-            " ORDER BY meter_id, boundary"
+            " WHERE meter_id = ? ORDER BY boundary",
+            meter_id,
         ).fetchall()
         return [(_snapshot(row), float(row[len(_FIELDS)])) for row in rows]
 
