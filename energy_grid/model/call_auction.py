@@ -12,17 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 
+from energy_grid.ids import Side
 from energy_grid.model.cursor import Sharing
 from energy_grid.model.refused import Refused
-
-
-class AuctionSide(Enum):
-    """The two sides of the auction book."""
-
-    BUY = 0
-    SELL = 1
 
 
 @dataclass(frozen=True)
@@ -123,24 +116,22 @@ class CallAuction:
 
     first_tick: int = 1
     last_tick: int = 1023
-    positions: dict[tuple[int, AuctionSide, int], int] = field(default_factory=dict)
+    positions: dict[tuple[int, Side, int], int] = field(default_factory=dict)
     clearing: Clearing | None = None
-    claimed: set[tuple[int, AuctionSide, int]] = field(default_factory=set)
-    _rationed: dict[AuctionSide, Sharing] = field(default_factory=dict)
+    claimed: set[tuple[int, Side, int]] = field(default_factory=set)
+    _rationed: dict[Side, Sharing] = field(default_factory=dict)
 
-    def place(self, account: int, side: AuctionSide, tick: int, lots: int) -> None:
+    def place(self, account: int, side: Side, tick: int, lots: int) -> None:
         """Add `lots` to the account's position on this side and tick."""
         self._require_open()
         if not self.first_tick <= tick <= self.last_tick:
-            raise Refused(
-                "TickOutOfRange", given=tick, first=self.first_tick, last=self.last_tick
-            )
+            raise Refused("TickOutOfRange", given=tick, first=self.first_tick, last=self.last_tick)
         if lots <= 0:
             raise Refused("NothingToTrade", lots=lots)
         key = (account, side, tick)
         self.positions[key] = self.positions.get(key, 0) + lots
 
-    def withdraw(self, account: int, side: AuctionSide, tick: int) -> int:
+    def withdraw(self, account: int, side: Side, tick: int) -> int:
         """Take a position back before the gate. Returns its lots."""
         self._require_open()
         key = (account, side, tick)
@@ -150,16 +141,16 @@ class CallAuction:
 
     def curves(self) -> Curves:
         """Demand and supply as they stand."""
-        lots_by_tick: dict[AuctionSide, dict[int, int]] = {
-            AuctionSide.BUY: {},
-            AuctionSide.SELL: {},
+        lots_by_tick: dict[Side, dict[int, int]] = {
+            Side.BUY: {},
+            Side.SELL: {},
         }
         for (_, side, tick), lots in self.positions.items():
             of_side = lots_by_tick[side]
             of_side[tick] = of_side.get(tick, 0) + lots
         return Curves(
-            lots_by_tick[AuctionSide.BUY],
-            lots_by_tick[AuctionSide.SELL],
+            lots_by_tick[Side.BUY],
+            lots_by_tick[Side.SELL],
             self.first_tick,
             self.last_tick,
         )
@@ -179,11 +170,11 @@ class CallAuction:
         # Everybody strictly better than the price is filled; what is left of the volume goes to
         # those exactly at the price. On the shorter side that is all they asked for.
         self._rationed = {
-            AuctionSide.BUY: Sharing(
+            Side.BUY: Sharing(
                 total=volume - curves.buyers_above(price),
                 whole=curves.buy_lots.get(price, 0),
             ),
-            AuctionSide.SELL: Sharing(
+            Side.SELL: Sharing(
                 total=volume - curves.sellers_below(price),
                 whole=curves.sell_lots.get(price, 0),
             ),
@@ -191,7 +182,7 @@ class CallAuction:
         self.clearing = Clearing(interval, price, volume)
         return self.clearing
 
-    def claim(self, account: int, side: AuctionSide, tick: int) -> int:
+    def claim(self, account: int, side: Side, tick: int) -> int:
         """Lots that this position traded, at the clearing price. Each position claims once."""
         if self.clearing is None:
             raise Refused("NotCleared")
@@ -207,7 +198,7 @@ class CallAuction:
             return 0
         if tick == price:
             return self._rationed[side].take(lots)
-        strictly_better = tick > price if side is AuctionSide.BUY else tick < price
+        strictly_better = tick > price if side is Side.BUY else tick < price
         return lots if strictly_better else 0
 
     def _require_open(self) -> None:

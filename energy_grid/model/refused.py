@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Refused(Exception):  # noqa: N818 - reads as a sentence: the market refused the call
+class Refused(Exception):
     """The rules forbid this call; nothing has changed.
 
     Attributes:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from energy_grid.ids import Side
 from energy_grid.model.call_auction import (
-    AuctionSide,
     CallAuction,
     Curves,
     Interval,
@@ -19,10 +19,10 @@ from energy_grid.model.call_auction import (
 )
 from energy_grid.model.refused import Refused
 
-BUY, SELL = AuctionSide.BUY, AuctionSide.SELL
+BUY, SELL = Side.BUY, Side.SELL
 FIRST, LAST = 1, 12
 
-Order = tuple[int, AuctionSide, int, int]  # account, side, tick, lots
+Order = tuple[int, Side, int, int]  # account, side, tick, lots
 
 
 def auction_of(orders: Sequence[Order]) -> CallAuction:
@@ -78,9 +78,7 @@ def test_clear__short_supply__price_rises_to_the_marginal_buyer_who_is_rationed(
 
 
 def test_clear__thirds__cursor_gives_the_remainder_to_nobody_twice() -> None:
-    auction = auction_of(
-        [(1, SELL, 5, 10), (2, SELL, 5, 10), (3, SELL, 5, 10), (4, BUY, 5, 20)]
-    )
+    auction = auction_of([(1, SELL, 5, 10), (2, SELL, 5, 10), (3, SELL, 5, 10), (4, BUY, 5, 20)])
     auction.clear(5, 5)
 
     fills = [auction.claim(account, SELL, 5) for account in (3, 1, 2)]

@@ -1,0 +1,222 @@
+"""Meters: who measures what for whom, and which of them count for an account. Section 5."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum
+
+from energy_grid.eip712 import MeterReading
+from energy_grid.model.refused import Refused
+from energy_grid.slots import reading_deadline, slot_of, slot_start
+from energy_grid.units import MeterId, UnixSeconds, Wh, slot_energy_wh
+
+CAP_MARGIN_PERCENT = 110
+MAX_RATED_W = 2**26 - 1
+MAX_REGISTER_WIDTH_WH = 2**40
+MIN_REGISTER_WIDTH_SLOTS = 10 * 96
+MAX_REGISTRATION_AHEAD_SECONDS = 7 * 86_400
+NARROW_MAX_RATED_W = 59_578
+
+
+class MeterKind(IntEnum):
+    """What a meter measures."""
+
+    CONNECTION = 0
+    CONNECTION_WITH_STORAGE = 1
+    PRODUCTION = 2
+
+
+class MeterStatus(Enum):
+    """Standing of a meter."""
+
+    ACTIVE = 1
+    QUARANTINED = 2
+    DEACTIVATED = 3
+
+
+@dataclass(frozen=True)
+class Registration:
+    """What a device signs to be registered. Its registers stood so when `first_slot` began."""
+
+    device: str
+    owner: str
+    zone: int
+    kind: MeterKind
+    rated_import_w: int
+    rated_export_w: int
+    register_width_wh: int
+    first_slot: int
+    import_wh: int = 0
+    export_wh: int = 0
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A true reading. Totals never roll over: they count on where the registers wrapped."""
+
+    reading: MeterReading
+    total_import_wh: int
+    total_export_wh: int
+
+
+@dataclass
+class Meter:
+    """One registered meter and its true readings by timestamp; the first is the baseline."""
+
+    meter_id: int
+    registration: Registration
+    previous: Meter | None
+    status: MeterStatus = MeterStatus.ACTIVE
+    snapshots: dict[int, Snapshot] = field(default_factory=dict)
+    skipped_sequences: int = 0
+    released_at: int = 0
+
+    @property
+    def last(self) -> Snapshot:
+        """The newest true reading."""
+        return self.snapshots[max(self.snapshots)]
+
+    @property
+    def wide_lanes(self) -> bool:
+        """Whether a slot's energy needs the wide lanes of a day's words."""
+        return max(self.registration.rated_import_w, self.registration.rated_export_w) > (
+            NARROW_MAX_RATED_W
+        )
+
+    def at_or_before(self, timestamp: int) -> Snapshot | None:
+        """The newest true reading not after `timestamp`."""
+        times = [time for time in self.snapshots if time <= timestamp]
+        return self.snapshots[max(times)] if times else None
+
+    def at_or_after(self, timestamp: int) -> Snapshot | None:
+        """The oldest true reading not before `timestamp`."""
+        times = [time for time in self.snapshots if time >= timestamp]
+        return self.snapshots[min(times)] if times else None
+
+    def require_active(self) -> None:
+        """Refuse a meter that is quarantined or removed."""
+        if self.status is not MeterStatus.ACTIVE:
+            raise Refused("MeterNotActive", meterId=self.meter_id, status=self.status.name)
+
+
+def slot_cap_wh(rated_w: int) -> int:
+    """Most energy a rating allows in one slot, with a margin of 10 % (V14)."""
+    return slot_energy_wh(rated_w * CAP_MARGIN_PERCENT) // 100
+
+
+@dataclass
+class MeterRegistry:
+    """All meters ever registered."""
+
+    meters: dict[int, Meter] = field(default_factory=dict)
+
+    def meter(self, meter_id: int) -> Meter:
+        """A registered meter."""
+        if meter_id not in self.meters:
+            raise Refused("UnknownMeter", meterId=meter_id)
+        return self.meters[meter_id]
+
+    def connection_of(self, owner: str) -> Meter | None:
+        """The connection meter that an account uses, or used last."""
+        return self._latest(owner, production=False)
+
+    def production_of(self, owner: str) -> Meter | None:
+        """The production meter that an account uses, or used last."""
+        return self._latest(owner, production=True)
+
+    def register(self, wanted: Registration, signer: str, now: int) -> Meter:
+        """Bind a device key to an owner, with its consent. A key serves one meter, for ever."""
+        self._check_fields(wanted)
+        if signer != wanted.device:
+            raise Refused("WrongSigner", signer=signer, expected=wanted.device)
+        for meter in self.meters.values():
+            if meter.registration.device == wanted.device:
+                raise Refused("DeviceKeyTaken", meterId=meter.meter_id)
+        previous = self._check_owner(wanted)
+        self._check_first_slot(wanted, previous, now)
+        meter = Meter(len(self.meters) + 1, wanted, previous)
+        starts_at = slot_start(wanted.first_slot)
+        baseline = MeterReading(
+            MeterId(meter.meter_id),
+            0,
+            UnixSeconds(starts_at),
+            Wh(wanted.import_wh),
+            Wh(wanted.export_wh),
+        )
+        meter.snapshots[starts_at] = Snapshot(baseline, wanted.import_wh, wanted.export_wh)
+        self.meters[meter.meter_id] = meter
+        return meter
+
+    def deactivate(self, meter_id: int) -> None:
+        """Remove a meter for ever; what it measured stays on record."""
+        meter = self.meter(meter_id)
+        if meter.status is MeterStatus.DEACTIVATED:
+            raise Refused("MeterNotActive", meterId=meter_id, status=meter.status.name)
+        meter.status = MeterStatus.DEACTIVATED
+
+    def release(self, meter_id: int, now: int) -> None:
+        """End a quarantine: conflicts up to now are judged."""
+        meter = self.meter(meter_id)
+        if meter.status is not MeterStatus.QUARANTINED:
+            raise Refused("MeterNotQuarantined", meterId=meter_id, status=meter.status.name)
+        meter.status = MeterStatus.ACTIVE
+        meter.released_at = now
+
+    def _latest(self, owner: str, *, production: bool) -> Meter | None:
+        found = None
+        for meter in self.meters.values():
+            is_production = meter.registration.kind is MeterKind.PRODUCTION
+            if meter.registration.owner == owner and is_production == production:
+                found = meter
+        return found
+
+    @staticmethod
+    def _check_fields(wanted: Registration) -> None:
+        for name, value in (
+            ("deviceKey", wanted.device),
+            ("owner", wanted.owner),
+            ("zone", wanted.zone),
+        ):
+            if not value:
+                raise Refused("ZeroField", field=name)
+        highest_w = max(wanted.rated_import_w, wanted.rated_export_w)
+        if highest_w > MAX_RATED_W:
+            raise Refused("RatingTooHigh", given=highest_w, allowed=MAX_RATED_W)
+        smallest = slot_cap_wh(highest_w) * MIN_REGISTER_WIDTH_SLOTS
+        if not smallest <= wanted.register_width_wh <= MAX_REGISTER_WIDTH_WH:
+            raise Refused("RegisterWidthOutOfRange", given=wanted.register_width_wh)
+        for baseline_wh in (wanted.import_wh, wanted.export_wh):
+            if baseline_wh >= wanted.register_width_wh:
+                raise Refused("BaselineAboveWidth", given=baseline_wh)
+
+    def _check_owner(self, wanted: Registration) -> Meter | None:
+        """One connection and one production meter an owner, all in one zone."""
+        production = wanted.kind is MeterKind.PRODUCTION
+        previous = self._latest(wanted.owner, production=production)
+        if previous is not None and previous.status is not MeterStatus.DEACTIVATED:
+            raise Refused("OwnerHasMeter", owner=wanted.owner, meterId=previous.meter_id)
+        connection = self.connection_of(wanted.owner)
+        if production and (connection is None or connection.status is MeterStatus.DEACTIVATED):
+            raise Refused("ConnectionMissing", owner=wanted.owner)
+        if connection is not None and connection.registration.zone != wanted.zone:
+            raise Refused("ZoneMismatch", given=wanted.zone, expected=connection.registration.zone)
+        return previous
+
+    def _check_first_slot(self, wanted: Registration, previous: Meter | None, now: int) -> None:
+        """Not before what is on record already, not overdue, not far ahead."""
+        not_before = [previous] if previous is not None else []
+        if wanted.kind is MeterKind.PRODUCTION:
+            connection = self.connection_of(wanted.owner)
+            assert connection is not None
+            not_before.append(connection)
+        starts_at = slot_start(wanted.first_slot)
+        for meter in not_before:
+            if starts_at < meter.last.reading.timestamp:
+                raise Refused(
+                    "FirstSlotOutOfRange",
+                    given=wanted.first_slot,
+                    earliest=slot_of(meter.last.reading.timestamp),
+                )
+        overdue = now >= reading_deadline(wanted.first_slot - 1)
+        if overdue or starts_at > now + MAX_REGISTRATION_AHEAD_SECONDS:
+            raise Refused("FirstSlotOutOfRange", given=wanted.first_slot)
