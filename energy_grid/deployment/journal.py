@@ -309,7 +309,7 @@ def open_deployment(
         network: name of the network.
         deployer: account that deploys if this is the first run.
         parameters: name of the parameter set.
-        may_start_anew: the chain lives on one machine, so a file of a chain that is gone is replaced.
+        may_start_anew: the chain lives on one machine: a file of a chain that is gone is replaced.
         announce: told of it.
 
     Raises:
