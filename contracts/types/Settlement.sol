@@ -23,6 +23,22 @@ struct SettlementParameters {
     TariffBounds tariffBounds;
 }
 
+/// @notice The contracts and accounts that `Settlement` is fixed to.
+/// @param authority access manager for the restricted functions
+/// @param settlementToken token all money is counted in; at most 12 decimals
+/// @param energyToken certificates; `Settlement` must hold its minter role
+/// @param meter verified energies
+/// @param market positions; the only contract that may lock money
+/// @param treasury receives the trading fees
+struct SettlementAddresses {
+    address authority;
+    address settlementToken;
+    address energyToken;
+    address meter;
+    address market;
+    address treasury;
+}
+
 /// @notice One account in readable form. Amounts are settlement-token base units.
 /// @param accountId short id, 1-based; 0 only for addresses that are not enrolled
 /// @param zone home zone; 0 only for addresses that are not enrolled

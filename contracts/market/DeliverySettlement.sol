@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.34;
+
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+
+import {ISettlementAccounts} from "../interfaces/ISettlementAccounts.sol";
+import {ISettlementFunds} from "../interfaces/ISettlementFunds.sol";
+import {ISettlementDelivery} from "../interfaces/ISettlementDelivery.sol";
+import {AccountWord, AccountWordLib} from "../types/AccountWord.sol";
+import {SlotPosition} from "../types/Market.sol";
+import {Quality, SlotEnergy} from "../types/Metering.sol";
+import {DefaultedStretch, SettlementBasis} from "../types/Settlement.sol";
+import {Certificates} from "./Certificates.sol";
+import {SettlementPayments} from "./SettlementPayments.sol";
+import {SlotReadiness} from "./SlotReadiness.sol";
+
+/// @notice Settles accounts slot by slot. See `ISettlementDelivery`.
+abstract contract DeliverySettlement is SettlementPayments, Certificates, SlotReadiness {
+    using SafeCast for uint256;
+
+    /// @dev Everything about one account's run.
+    /// @param gap the gap around the slots that are defaulted or estimated now
+    /// @param estimatedUntil end of the gap whose worst prices `worstShort`, `worstLong` hold; 0 for none
+    struct Run {
+        address account;
+        AccountWord word;
+        Member member;
+        bool memberChanged;
+        Purse purse;
+        CertificateRun certificates;
+        RunPrices prices;
+        Gap gap;
+        DefaultedStretch stretch;
+        uint256 estimatedUntil;
+        uint256 worstShort;
+        uint256 worstLong;
+    }
+
+    /// @dev One week: bounds the gas of a call.
+    uint256 private constant MAX_RUN_SLOTS = 672;
+    uint256 private constant MAX_ACCOUNTS = 100;
+    /// @dev A true reading corrects defaulted slots within 30 days.
+    uint256 private constant CORRECTION_SLOTS = 2880;
+
+    /* SETTLING */
+
+    /// @dev See `ISettlementDelivery.settle`.
+    function settle(address account, uint32 untilSlot)
+        external
+        nonReentrant
+        returns (uint32 settledUntil)
+    {
+        return _settleOne(account, untilSlot);
+    }
+
+    /// @dev See `IMarketLedger.settleUpTo`.
+    function settleUpTo(address account, uint32 untilSlot)
+        external
+        onlyMarket
+        nonReentrant
+        returns (uint32 settledUntil)
+    {
+        return _settleOne(account, untilSlot);
+    }
+
+    /// @dev See `ISettlementDelivery.settleMany`.
+    function settleMany(address[] calldata accounts, uint32 untilSlot)
+        external
+        nonReentrant
+        returns (uint256 slotsSettled)
+    {
+        if (accounts.length > MAX_ACCOUNTS) revert ISettlementDelivery.TooManyInBatch(accounts.length, MAX_ACCOUNTS);
+        uint256 givenWh;
+        for (uint256 i = 0; i < accounts.length; ++i) {
+            uint256 settledFrom = _accounts[accounts[i]].settledUntil();
+            (uint256 settledUntil, uint256 given) = _settleAccount(accounts[i], untilSlot);
+            slotsSettled += settledUntil - settledFrom;
+            givenWh += given;
+        }
+        if (givenWh != 0) ENERGY_TOKEN.mint(address(this), givenWh);
+    }
+
+    /* THE RUN */
+
+    function _settleOne(address account, uint256 untilSlot) private returns (uint32) {
+        (uint256 settledUntil, uint256 givenWh) = _settleAccount(account, untilSlot);
+        if (givenWh != 0) ENERGY_TOKEN.mint(address(this), givenWh);
+        return uint32(settledUntil); // 28 bits in the account word
+    }
+
+    /// @return settledUntil first slot not settled afterwards
+    /// @return givenWh energy the caller mints to the pools
+    function _settleAccount(address account, uint256 untilSlot)
+        private
+        returns (uint256 settledUntil, uint256 givenWh)
+    {
+        AccountWord word = _enrolled(account);
+        if (word.has(AccountWordLib.FLAG_OPERATOR)) revert ISettlementFunds.OperatorCannotTrade(account);
+        uint256 first = word.settledUntil();
+        uint256 end = _min(untilSlot, _currentSlot());
+        if (end <= first) return (first, 0);
+
+        // Without meter and locks nothing was agreed and nothing is owed.
+        if (!word.has(AccountWordLib.FLAG_METERED) && word.locked() == 0) {
+            _accounts[account] = word.withSettledUntil(end);
+            emit ISettlementDelivery.AccountSettled(account, uint32(first), uint32(end));
+            return (end, 0);
+        }
+
+        Run memory run;
+        run.account = account;
+        run.word = word;
+        run.member = _members[account];
+        SlotEnergy[] memory energies;
+        (energies, end) = _finalEnergies(run, first, _min(end, first + MAX_RUN_SLOTS));
+        if (end == first) return (first, 0);
+
+        _openRun(run, first, end);
+        SlotPosition[] memory positions =
+            MARKET.slotPositions(word.accountId(), word.zone(), uint32(first), uint32(end - first));
+        for (uint256 slot = first; slot < end; ++slot) {
+            _settleSlot(run, slot, positions[slot - first], energies[slot - first]);
+        }
+        _closeRun(run, first, end);
+        return (end, run.certificates.givenWh);
+    }
+
+    /// @dev Verified energies from `first` on, and the end of the part of [first, end) that can be settled now. A metered
+    /// slot before that end whose quality is MISSING is settled by default.
+    function _finalEnergies(Run memory run, uint256 first, uint256 end)
+        private
+        view
+        returns (SlotEnergy[] memory energies, uint256)
+    {
+        if (!run.word.has(AccountWordLib.FLAG_METERED)) return (new SlotEnergy[](end - first), end);
+        energies = METER.slotEnergies(run.account, uint32(first), uint32(end - first));
+        uint256 overdueUntil; // slots before this need no further question
+        for (uint256 slot = first; slot < end; ++slot) {
+            if (energies[slot - first].quality != Quality.MISSING || slot < overdueUntil) continue;
+            if (!_isMetered(run.word, run.member, slot)) continue;
+            if (block.timestamp > METER.readingDeadline(uint32(slot))) continue;
+            Gap memory gap = _gapAround(run.account, slot);
+            if (!_isLong(gap)) return (energies, slot);
+            overdueUntil = gap.toSlot;
+        }
+        return (energies, end);
+    }
+
+    function _openRun(Run memory run, uint256 first, uint256 end) private view {
+        run.purse = _openPurse(run.word, run.member);
+        run.prices = _runPrices(run.word.zone(), first, end - 1);
+        run.certificates.account = run.account;
+        run.certificates.zone = run.word.zone();
+        if (run.member.defaultedFrom != 0) {
+            run.stretch = _stretches[run.account];
+            run.gap = _gapAround(run.account, run.stretch.fromSlot);
+        }
+    }
+
+    function _settleSlot(
+        Run memory run,
+        uint256 slot,
+        SlotPosition memory position,
+        SlotEnergy memory energy
+    ) private {
+        bool metered = _isMetered(run.word, run.member, slot);
+        bool defaulted = metered && energy.quality == Quality.MISSING;
+        if (run.stretch.fromSlot != 0 && _stretchEnds(run, slot, defaulted)) _correct(run);
+
+        SettlementBasis basis = SettlementBasis.UNMETERED;
+        uint256 importWh;
+        uint256 exportWh;
+        (uint256 shortPrice, uint256 longPrice) = _slotPrices(run.prices, slot);
+        if (defaulted) {
+            basis = SettlementBasis.DEFAULTED;
+            importWh = position.boughtWh;
+            _extendStretch(run, slot, importWh, shortPrice, longPrice);
+        } else if (metered) {
+            importWh = energy.importWh;
+            exportWh = energy.exportWh;
+            if (energy.quality == Quality.MEASURED) {
+                basis = SettlementBasis.MEASURED;
+            } else {
+                basis = SettlementBasis.ESTIMATED;
+                (shortPrice, longPrice) = _estimatePrices(run, slot, shortPrice, longPrice);
+            }
+        }
+
+        int256 imbalance = _imbalance(
+            importWh.toInt256() - exportWh.toInt256()
+                - (position.boughtWh.toInt256() - position.soldWh.toInt256()),
+            shortPrice,
+            longPrice
+        );
+        _payTrades(run.purse, position);
+        _payImbalance(run.purse, imbalance);
+        bool measured = basis == SettlementBasis.MEASURED;
+        _enter(
+            run.certificates,
+            slot,
+            position.boughtWh,
+            position.soldWh,
+            measured ? importWh : 0,
+            measured ? energy.mintableWh : 0
+        );
+        _emitSettled(run.account, slot, basis, position, importWh, exportWh, imbalance);
+    }
+
+    function _emitSettled(
+        address account,
+        uint256 slot,
+        SettlementBasis basis,
+        SlotPosition memory position,
+        uint256 importWh,
+        uint256 exportWh,
+        int256 imbalance
+    ) private {
+        emit ISettlementDelivery.SlotSettled(
+            account,
+            uint32(slot),
+            basis,
+            position.boughtWh,
+            position.soldWh,
+            importWh,
+            exportWh,
+            position.cost,
+            position.proceeds,
+            position.networkFee,
+            position.tradingFee,
+            imbalance,
+            position.unlocked
+        );
+    }
+
+    function _closeRun(Run memory run, uint256 first, uint256 end) private {
+        uint256 meteredUntil = run.member.meteredUntil;
+        bool meteringEnds = run.word.has(AccountWordLib.FLAG_METERED) && meteredUntil != 0
+            && end >= meteredUntil;
+        if (run.stretch.fromSlot != 0) {
+            // A known end of the gap need not wait for the next slot; without a meter there will be none.
+            if (meteringEnds || (run.gap.known && end >= run.gap.toSlot)) _correct(run);
+            else if (run.memberChanged) _stretches[run.account] = run.stretch;
+        }
+        AccountWord word = run.word.withSettledUntil(end);
+        if (meteringEnds) {
+            word = word.withFlag(AccountWordLib.FLAG_METERED, false);
+            emit ISettlementAccounts.MeteringEnded(run.account, uint32(meteredUntil));
+        }
+        emit ISettlementDelivery.AccountSettled(run.account, uint32(first), uint32(end));
+        _closePurse(run.account, word, run.member, run.memberChanged, run.purse);
+        _finishCertificates(run.certificates);
+    }
+
+    /* DEFAULTED AND ESTIMATED SLOTS */
+
+    /// @dev Whether the stretch on record does not contain `slot`: a true reading lies between, or the meter is gone.
+    function _stretchEnds(Run memory run, uint256 slot, bool defaulted)
+        private
+        pure
+        returns (bool)
+    {
+        return !defaulted || (run.gap.known && slot >= run.gap.toSlot);
+    }
+
+    function _extendStretch(
+        Run memory run,
+        uint256 slot,
+        uint256 importWh,
+        uint256 shortPrice,
+        uint256 longPrice
+    ) private view {
+        DefaultedStretch memory stretch = run.stretch;
+        if (stretch.fromSlot == 0) {
+            stretch.fromSlot = uint32(slot);
+            stretch.highestShortPrice = shortPrice.toUint64();
+            stretch.lowestLongPrice = longPrice.toUint64();
+            run.member.defaultedFrom = uint32(slot);
+            run.gap = _gapAround(run.account, slot);
+        } else {
+            if (shortPrice > stretch.highestShortPrice) {
+                stretch.highestShortPrice = shortPrice.toUint64();
+            }
+            if (longPrice < stretch.lowestLongPrice) stretch.lowestLongPrice = longPrice.toUint64();
+        }
+        stretch.untilSlot = uint32(slot + 1);
+        stretch.assumedImportWh += importWh.toUint64();
+        run.memberChanged = true;
+    }
+
+    /// @dev The one correction of the stretch on record; the stretch is closed either way.
+    function _correct(Run memory run) private {
+        DefaultedStretch memory stretch = run.stretch;
+        Gap memory gap = run.gap;
+        if (!gap.known || gap.toSlot > stretch.fromSlot + CORRECTION_SLOTS) {
+            emit ISettlementDelivery.CorrectionLapsed(run.account, stretch.fromSlot, stretch.untilSlot);
+        } else {
+            int256 deltaWh = _share(gap, gap.importWh, stretch).toInt256()
+                - _share(gap, gap.exportWh, stretch).toInt256()
+                - uint256(stretch.assumedImportWh).toInt256();
+            int256 imbalance =
+                _imbalance(deltaWh, stretch.highestShortPrice, stretch.lowestLongPrice);
+            emit ISettlementDelivery.DefaultCorrected(
+                run.account, stretch.fromSlot, stretch.untilSlot, deltaWh, imbalance
+            );
+            _payImbalance(run.purse, imbalance);
+        }
+        delete run.stretch;
+        run.member.defaultedFrom = 0;
+        run.memberChanged = true;
+    }
+
+    /// @dev Part of a gap's register difference that falls on the stretch, interpolated as metering does.
+    function _share(Gap memory gap, uint256 energyWh, DefaultedStretch memory stretch)
+        private
+        pure
+        returns (uint256)
+    {
+        uint256 length = gap.toSlot - gap.fromSlot;
+        uint256 untilSlot = _min(stretch.untilSlot, gap.toSlot);
+        return energyWh * (untilSlot - gap.fromSlot) / length
+            - energyWh * (stretch.fromSlot - gap.fromSlot) / length;
+    }
+
+    /// @dev Worst prices of the stretch an estimated slot lies in, looked up once per stretch.
+    function _estimatePrices(Run memory run, uint256 slot, uint256 shortPrice, uint256 longPrice)
+        private
+        view
+        returns (uint256, uint256)
+    {
+        if (slot >= run.estimatedUntil) {
+            Gap memory gap = _gapAround(run.account, slot);
+            if (!gap.known) return (shortPrice, longPrice);
+            run.estimatedUntil = gap.toSlot;
+            (run.worstShort, run.worstLong) =
+                _worstPrices(run.word.zone(), gap.fromSlot, gap.toSlot);
+        }
+        return (run.worstShort, run.worstLong);
+    }
+
+    /* INTERNAL */
+
+    /// @return > 0: owed to the operator; < 0: owed by the operator
+    function _imbalance(int256 deltaWh, uint256 shortPrice, uint256 longPrice)
+        private
+        pure
+        returns (int256)
+    {
+        return deltaWh >= 0
+            ? _money(uint256(deltaWh), shortPrice).toInt256()
+            : -_money(uint256(-deltaWh), longPrice).toInt256();
+    }
+}

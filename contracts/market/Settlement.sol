@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.34;
+
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+
+import {IEnergyToken} from "../interfaces/IEnergyToken.sol";
+import {IMarketLedger} from "../interfaces/IMarketLedger.sol";
+import {IMarketPositions} from "../interfaces/IMarketPositions.sol";
+import {IMeterEnergy} from "../interfaces/IMeterEnergy.sol";
+import {ISettlement} from "../interfaces/ISettlement.sol";
+import {ISettlementCertificates} from "../interfaces/ISettlementCertificates.sol";
+import {ISettlementDelivery} from "../interfaces/ISettlementDelivery.sol";
+import {ISettlementZones} from "../interfaces/ISettlementZones.sol";
+import {AccountWord, AccountWordLib} from "../types/AccountWord.sol";
+import {Quality} from "../types/Metering.sol";
+import {
+    CertificateEntry,
+    CertificatePool,
+    DefaultedStretch,
+    SettlementAddresses,
+    SettlementParameters,
+    SlotStatus,
+    TariffBounds
+} from "../types/Settlement.sol";
+import {CertificatePools} from "./CertificatePools.sol";
+import {SettlementDelivery} from "./SettlementDelivery.sol";
+import {SettlementFunds} from "./SettlementFunds.sol";
+import {SettlementStorage} from "./SettlementStorage.sol";
+import {SlotReadiness} from "./SlotReadiness.sol";
+import {ZoneOperators} from "./ZoneOperators.sol";
+
+/// @notice The clearing house: see `ISettlement`. One concept a part:
+/// - `SettlementStorage` (all state), `SettlementLedger` (credits, arrears, claims)
+/// - `SettlementAccounts` (enrolment, locks), `SettlementFunds` (tokens in and out), `ZoneOperators` (bonds)
+/// - `ZonePrices`, `SlotReadiness`, `CertificatePools` (what both halves read)
+/// - in `SettlementDelivery`, run by `delegatecall`: `DeliverySettlement` (the run over slots),
+///   `SettlementPayments` (order of payment), `Certificates`, `ZoneTariffs`
+contract Settlement is
+    SettlementFunds,
+    ZoneOperators,
+    SlotReadiness,
+    CertificatePools,
+    ISettlement
+{
+    /// @dev Created here, fixed for ever; see its warning on storage.
+    address private immutable DELIVERY;
+
+    /// @param authority access manager for the restricted functions
+    /// @param settlementToken_ token all money is counted in; at most 12 decimals
+    /// @param energyToken_ certificates; this contract must hold its minter role
+    /// @param meter_ verified energies
+    /// @param market_ positions; the only contract that may lock money
+    /// @param treasury_ receives the trading fees
+    constructor(
+        address authority,
+        IERC20 settlementToken_,
+        IEnergyToken energyToken_,
+        IMeterEnergy meter_,
+        IMarketPositions market_,
+        address treasury_,
+        SettlementParameters memory parameters
+    )
+        SettlementStorage(
+            SettlementAddresses({
+                authority: authority,
+                settlementToken: address(settlementToken_),
+                energyToken: address(energyToken_),
+                meter: address(meter_),
+                market: address(market_),
+                treasury: treasury_
+            }),
+            parameters
+        )
+    {
+        _setTariffBounds(parameters.tariffBounds);
+        DELIVERY = address(
+            new SettlementDelivery(
+                SettlementAddresses({
+                    authority: authority,
+                    settlementToken: address(settlementToken_),
+                    energyToken: address(energyToken_),
+                    meter: address(meter_),
+                    market: address(market_),
+                    treasury: treasury_
+                }),
+                parameters
+            )
+        );
+    }
+
+    /* RUN BY THE OTHER HALF (delegatecall, same calldata, same answer) */
+
+    /// @inheritdoc ISettlementDelivery
+    function settle(address, uint32) external returns (uint32) {
+        _runDelivery();
+    }
+
+    /// @inheritdoc ISettlementDelivery
+    function settleMany(address[] calldata, uint32) external returns (uint256) {
+        _runDelivery();
+    }
+
+    /// @inheritdoc IMarketLedger
+    function settleUpTo(address, uint32) external returns (uint32) {
+        _runDelivery();
+    }
+
+    /// @inheritdoc ISettlementCertificates
+    function claimCertificates(address[] calldata, uint32) external returns (uint256) {
+        _runDelivery();
+    }
+
+    /// @inheritdoc ISettlementZones
+    function setTariff(uint16, uint32, uint256, uint256) external {
+        _runDelivery();
+    }
+
+    /// @inheritdoc ISettlementZones
+    function setTariffBounds(TariffBounds calldata) external {
+        _runDelivery();
+    }
+
+    /* VIEWS */
+
+    /// @inheritdoc ISettlementDelivery
+    function settlementStatus(address account, uint32 slot) external view returns (SlotStatus) {
+        AccountWord word = _accounts[account];
+        if (word.zone() == 0 || word.has(AccountWordLib.FLAG_OPERATOR)) {
+            return SlotStatus.NOT_ENROLLED;
+        }
+        if (slot < word.settledUntil()) return SlotStatus.SETTLED;
+        if (slot >= _currentSlot()) return SlotStatus.FUTURE;
+        if (!_isMetered(word, _members[account], slot)) return SlotStatus.READY;
+        if (METER.slotEnergies(account, slot, 1)[0].quality != Quality.MISSING) {
+            return SlotStatus.READY;
+        }
+        if (block.timestamp > METER.readingDeadline(slot)) return SlotStatus.READY_BY_DEFAULT;
+        return _isLong(_gapAround(account, slot)) ? SlotStatus.READY_BY_DEFAULT : SlotStatus.WAITING;
+    }
+
+    /// @inheritdoc ISettlementDelivery
+    function defaultedStretch(address account)
+        external
+        view
+        returns (DefaultedStretch memory stretch)
+    {
+        if (_members[account].defaultedFrom != 0) stretch = _stretches[account];
+    }
+
+    /// @inheritdoc ISettlementZones
+    function imbalancePrices(uint16 zone, uint32 slot)
+        external
+        view
+        returns (uint256 shortPricePerKWh, uint256 longPricePerKWh)
+    {
+        RunPrices memory prices = _runPrices(zone, slot, slot);
+        return (prices.shortPrice, prices.longPrice);
+    }
+
+    /// @inheritdoc ISettlementZones
+    function tariffBounds() external view returns (TariffBounds memory) {
+        return _tariffBounds;
+    }
+
+    /// @inheritdoc ISettlementCertificates
+    function certificatePool(uint16 zone, uint32 slot)
+        external
+        view
+        returns (CertificatePool memory)
+    {
+        return _certificatePool(zone, slot);
+    }
+
+    /// @inheritdoc ISettlementCertificates
+    function certificateEntry(address account, uint32 slot)
+        external
+        view
+        returns (CertificateEntry memory)
+    {
+        return _certificateEntry(account, slot);
+    }
+
+    /// @inheritdoc ISettlementCertificates
+    function energyToken() external view returns (address) {
+        return address(ENERGY_TOKEN);
+    }
+
+    /// @inheritdoc ISettlement
+    function market() external view returns (address) {
+        return address(MARKET);
+    }
+
+    /// @inheritdoc ISettlement
+    function meter() external view returns (address) {
+        return address(METER);
+    }
+
+    /// @inheritdoc ISettlement
+    function delivery() external view returns (address) {
+        return DELIVERY;
+    }
+
+    /* INTERNAL */
+
+    /// @dev Runs the called function's other half and ends the call with its answer or its error. Safe because the
+    /// code at `DELIVERY` is created by our constructor, cannot change, and shares `SettlementStorage`.
+    function _runDelivery() private {
+        address target = DELIVERY;
+        assembly ("memory-safe") {
+            let data := mload(0x40)
+            calldatacopy(data, 0, calldatasize())
+            let success := delegatecall(gas(), target, data, calldatasize(), 0, 0)
+            returndatacopy(data, 0, returndatasize())
+            if success { return(data, returndatasize()) }
+            revert(data, returndatasize())
+        }
+    }
+}

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.34;
+
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+
+import {ISettlementFunds} from "../interfaces/ISettlementFunds.sol";
+import {IMarketLedger} from "../interfaces/IMarketLedger.sol";
+import {ISettlementAccounts} from "../interfaces/ISettlementAccounts.sol";
+import {AccountWord, AccountWordLib} from "../types/AccountWord.sol";
+import {Connection} from "../types/Metering.sol";
+import {AccountState} from "../types/Settlement.sol";
+import {SettlementLedger} from "./SettlementLedger.sol";
+
+/// @notice Enrolment, meters and the locks of the market. See `ISettlementAccounts`.
+abstract contract SettlementAccounts is SettlementLedger, IMarketLedger, ISettlementAccounts {
+    using SafeCast for uint256;
+
+    /* ENROLMENT */
+
+    /// @inheritdoc ISettlementAccounts
+    function enrol(address account) external returns (uint24 accountId) {
+        Connection memory connection = METER.connectionOf(account);
+        if (connection.meterId == 0) revert NoConnectionMeter(account);
+        _requireZone(connection.zone);
+
+        AccountWord word = AccountWord.wrap(0).withFlag(AccountWordLib.FLAG_METERED, true).withFlag(
+            AccountWordLib.FLAG_SECURED, SECURITY_DEPOSIT == 0
+        ).withSettledUntil(connection.firstSlot).withCapacityW(connection.ratedExportW);
+        accountId = _register(account, connection.zone, word);
+        _members[account].meteredFrom = connection.firstSlot;
+    }
+
+    /// @inheritdoc ISettlementAccounts
+    function joinAsTrader(uint16 zone) external returns (uint24 accountId) {
+        _requireZone(zone);
+        accountId =
+            _register(msg.sender, zone, AccountWord.wrap(0).withSettledUntil(_currentSlot()));
+    }
+
+    /// @inheritdoc ISettlementAccounts
+    function syncMeter(address account) external {
+        AccountWord word = _enrolled(account);
+        if (word.has(AccountWordLib.FLAG_OPERATOR)) revert ISettlementFunds.OperatorCannotTrade(account);
+        Connection memory connection = METER.connectionOf(account);
+        Member memory member = _members[account];
+        bool metered = word.has(AccountWordLib.FLAG_METERED);
+
+        if (connection.meterId == 0) {
+            if (!metered) revert NoConnectionMeter(account);
+            // Slots that have ended are still owed to the old meter; the present one cannot be metered any more.
+            if (member.meteredUntil == 0) {
+                uint256 current = _currentSlot();
+                member.meteredUntil =
+                    current > member.meteredFrom ? current.toUint32() : member.meteredFrom;
+            }
+        } else {
+            if (connection.zone != word.zone()) revert ZoneMismatch(word.zone(), connection.zone);
+            if (!metered) {
+                word = _forwarded(word).withFlag(AccountWordLib.FLAG_METERED, true).withFlag(
+                    AccountWordLib.FLAG_SECURED, member.security >= SECURITY_DEPOSIT
+                );
+                uint32 settledUntil = word.settledUntil();
+                member.meteredFrom =
+                    connection.firstSlot > settledUntil ? connection.firstSlot : settledUntil;
+            }
+            member.meteredUntil = 0;
+        }
+        word = word.withCapacityW(connection.ratedExportW);
+        _accounts[account] = word;
+        _members[account] = member;
+        emit MeterSynced(account, word.capacityW(), member.meteredFrom, member.meteredUntil);
+    }
+
+    /* LOCKS */
+
+    /// @inheritdoc IMarketLedger
+    function adjustLock(address account, int256 lockDelta)
+        external
+        onlyMarket
+        returns (AccountWord word)
+    {
+        word = _enrolled(account);
+        if (lockDelta < 0) {
+            uint256 released = uint256(-lockDelta);
+            word = word.withBalances(word.free() + released, word.locked() - released);
+            emit ISettlementFunds.LockAdjusted(account, lockDelta);
+            if (!word.has(AccountWordLib.FLAG_ARREARS)) {
+                _accounts[account] = word;
+                return word;
+            }
+            _settleDebts(account, word);
+            return _accounts[account];
+        }
+
+        word = _forwarded(word);
+        if (lockDelta == 0) return word;
+        uint256 needed = uint256(lockDelta);
+        if (word.has(AccountWordLib.FLAG_OPERATOR)) revert ISettlementFunds.OperatorCannotTrade(account);
+        if (word.has(AccountWordLib.FLAG_ARREARS)) {
+            revert ArrearsOutstanding(account, _members[account].arrears);
+        }
+        if (word.has(AccountWordLib.FLAG_METERED) && !word.has(AccountWordLib.FLAG_SECURED)) {
+            revert SecurityDepositMissing(account);
+        }
+        _requireFree(word, needed);
+        word = word.withBalances(word.free() - needed, word.locked() + needed);
+        _accounts[account] = word;
+        emit ISettlementFunds.LockAdjusted(account, lockDelta);
+    }
+
+    /* VIEWS */
+
+    /// @inheritdoc IMarketLedger
+    function accountOf(uint24 accountId) external view returns (address) {
+        return _accountById[accountId];
+    }
+
+    /// @inheritdoc ISettlementAccounts
+    function accountWord(address account) external view returns (AccountWord) {
+        return _accounts[account];
+    }
+
+    /// @inheritdoc ISettlementAccounts
+    function accountState(address account) external view returns (AccountState memory) {
+        AccountWord word = _accounts[account];
+        Member memory member = _members[account];
+        return AccountState({
+            accountId: word.accountId(),
+            zone: word.zone(),
+            settledUntil: word.settledUntil(),
+            meteredFrom: member.meteredFrom,
+            meteredUntil: member.meteredUntil,
+            capacityW: word.capacityW(),
+            free: word.free(),
+            locked: word.locked(),
+            security: member.security,
+            arrears: member.arrears,
+            metered: word.has(AccountWordLib.FLAG_METERED),
+            secured: word.has(AccountWordLib.FLAG_SECURED),
+            isOperator: word.has(AccountWordLib.FLAG_OPERATOR)
+        });
+    }
+
+    /// @inheritdoc ISettlementAccounts
+    function accountCount() external view returns (uint256) {
+        return _totals.accounts;
+    }
+
+    /// @inheritdoc ISettlementAccounts
+    function accountAt(uint256 index) external view returns (address) {
+        return index < _totals.accounts ? _accountById[index + 1] : address(0);
+    }
+
+    /* INTERNAL */
+
+    /// @dev Gives a new account its id and home zone. `word` brings flags, cursor and capacity.
+    function _register(address account, uint16 zone, AccountWord word)
+        internal
+        returns (uint24 accountId)
+    {
+        AccountWord existing = _accounts[account];
+        if (existing.zone() != 0) revert AlreadyEnrolled(account, existing.zone());
+        if (account == TREASURY || account == address(this)) revert ReservedAddress(account);
+        accountId = _totals.accounts;
+        if (accountId == type(uint24).max) revert TooManyAccounts(type(uint24).max);
+        ++accountId;
+
+        _totals.accounts = accountId;
+        _accountById[accountId] = account;
+        word = word.withZone(zone).withAccountId(accountId);
+        _accounts[account] = word;
+        emit AccountEnrolled(
+            account,
+            accountId,
+            zone,
+            word.settledUntil(),
+            word.capacityW(),
+            word.has(AccountWordLib.FLAG_METERED)
+        );
+    }
+
+    /// @dev An account without a meter and without locks has nothing to settle: every open position holds a lock.
+    function _forwarded(AccountWord word) internal view returns (AccountWord) {
+        uint256 current = _currentSlot();
+        if (
+            word.locked() == 0 && !word.has(AccountWordLib.FLAG_METERED)
+                && word.settledUntil() < current
+        ) {
+            return word.withSettledUntil(current);
+        }
+        return word;
+    }
+
+    function _requireZone(uint16 zone) private view {
+        if (_zones[zone].operator == address(0)) revert ZoneWithoutOperator(zone);
+    }
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.34;
+
+import {IMarketLedger} from "../interfaces/IMarketLedger.sol";
+import {IMarketPositions} from "../interfaces/IMarketPositions.sol";
+import {AccountWord} from "../types/AccountWord.sol";
+import {SlotPosition} from "../types/Market.sol";
+
+/// @notice A market whose positions a test writes down, and that locks what a test says.
+contract MockMarket is IMarketPositions {
+    IMarketLedger public ledger;
+    uint256 public cap = 1_000_000;
+    uint32 public capChangesAt = type(uint32).max;
+    uint256 public laterCap;
+    mapping(uint24 accountId => mapping(uint32 slot => SlotPosition)) private _positions;
+    mapping(uint16 zone => mapping(uint32 slot => uint256)) public tradedWh;
+
+    /// @notice The account word that `adjustLock` answered.
+    event Answered(AccountWord word);
+
+    function connect(IMarketLedger ledger_) external {
+        ledger = ledger_;
+    }
+
+    function setCap(uint256 pricePerKWh) external {
+        cap = pricePerKWh;
+    }
+
+    function setCapFrom(uint32 slot, uint256 pricePerKWh) external {
+        capChangesAt = slot;
+        laterCap = pricePerKWh;
+    }
+
+    function setPositions(uint24 accountId, uint32 firstSlot, SlotPosition[] calldata positions)
+        external
+    {
+        for (uint32 i = 0; i < positions.length; ++i) {
+            _positions[accountId][firstSlot + i] = positions[i];
+        }
+    }
+
+    function setTraded(uint16 zone, uint32 firstSlot, uint256[] calldata energiesWh) external {
+        for (uint32 i = 0; i < energiesWh.length; ++i) {
+            tradedWh[zone][firstSlot + i] = energiesWh[i];
+        }
+    }
+
+    function adjustLock(address account, int256 lockDelta) external returns (AccountWord word) {
+        word = ledger.adjustLock(account, lockDelta);
+        emit Answered(word);
+    }
+
+    function settleUpTo(address account, uint32 untilSlot) external returns (uint32) {
+        return ledger.settleUpTo(account, untilSlot);
+    }
+
+    function slotPositions(uint24 accountId, uint16, uint32 firstSlot, uint32 count)
+        external
+        view
+        returns (SlotPosition[] memory positions)
+    {
+        positions = new SlotPosition[](count);
+        for (uint32 i = 0; i < count; ++i) {
+            positions[i] = _positions[accountId][firstSlot + i];
+        }
+    }
+
+    function shortPriceCap(uint16, uint32 slot) external view returns (uint256 pricePerKWh) {
+        return slot < capChangesAt ? cap : laterCap;
+    }
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.34;
+
+import {IMeterEnergy} from "../interfaces/IMeterEnergy.sol";
+import {Connection, SlotEnergy} from "../types/Metering.sol";
+
+/// @notice A meter registry whose connections, energies and gaps a test writes down.
+contract MockMeterEnergy is IMeterEnergy {
+    struct Gap {
+        uint32 fromSlot;
+        uint32 toSlot;
+        uint256 importWh;
+        uint256 exportWh;
+    }
+
+    uint256 private constant SLOTS_PER_DAY = 96;
+
+    mapping(address account => Connection) private _connections;
+    mapping(address account => mapping(uint32 slot => SlotEnergy)) private _energies;
+    mapping(address account => Gap[]) private _gaps;
+
+    function setConnection(address account, Connection calldata connection) external {
+        _connections[account] = connection;
+    }
+
+    function setEnergies(address account, uint32 firstSlot, SlotEnergy[] calldata energies)
+        external
+    {
+        for (uint32 i = 0; i < energies.length; ++i) {
+            _energies[account][firstSlot + i] = energies[i];
+        }
+    }
+
+    function addGap(
+        address account,
+        uint32 fromSlot,
+        uint32 toSlot,
+        uint256 importWh,
+        uint256 exportWh
+    ) external {
+        _gaps[account].push(Gap(fromSlot, toSlot, importWh, exportWh));
+    }
+
+    function connectionOf(address account) external view returns (Connection memory) {
+        return _connections[account];
+    }
+
+    function slotEnergies(address account, uint32 firstSlot, uint32 count)
+        external
+        view
+        returns (SlotEnergy[] memory energies)
+    {
+        energies = new SlotEnergy[](count);
+        for (uint32 i = 0; i < count; ++i) {
+            energies[i] = _energies[account][firstSlot + i];
+        }
+    }
+
+    function gapAround(address account, uint32 slot)
+        external
+        view
+        returns (bool found, uint32 fromSlot, uint32 toSlot, uint256 importWh, uint256 exportWh)
+    {
+        Gap[] storage gaps = _gaps[account];
+        for (uint256 i = 0; i < gaps.length; ++i) {
+            Gap memory gap = gaps[i];
+            if (slot >= gap.fromSlot && slot < gap.toSlot) {
+                return (true, gap.fromSlot, gap.toSlot, gap.importWh, gap.exportWh);
+            }
+        }
+    }
+
+    function readingDeadline(uint32 slot) external pure returns (uint256 unixSeconds) {
+        return (slot / SLOTS_PER_DAY + 2) * 86400;
+    }
+}
