@@ -1,7 +1,7 @@
 """Quarter-hour energies packed in lanes of 32-byte words (specification, section 5).
 
-A narrow word holds 8 slots of `import 14 | export 14 | quality 2`, a wide one 4 slots of
-`import 28 | export 28 | quality 2`; the first lane lies at bit 0. Bits 240 and up hold a tag in the
+A narrow word holds 8 slots of `import 14 | export 14 | quality 2`, lane i at bit `30 i`; a wide one 4
+slots of `import 28 | export 28 | quality 2`, lane i at bit `60 i`. Bits 240 and up hold a tag in the
 contract's ring; in a signed day they are 0.
 """
 
@@ -14,7 +14,7 @@ from enum import Enum, IntEnum
 from energy_grid.errors import InvalidValueError
 from energy_grid.units import SLOTS_PER_DAY, Wh
 
-QUALITY_BITS = 2
+LANES_BITS = 240
 
 
 class Quality(IntEnum):
@@ -33,8 +33,8 @@ class LaneWidth(Enum):
 
     @property
     def lane_bits(self) -> int:
-        """Bits of one slot."""
-        return 2 * self.value + QUALITY_BITS
+        """Bits from one lane to the next; a wide lane has two spare bits at its top."""
+        return LANES_BITS // self.slots_per_word
 
     @property
     def slots_per_word(self) -> int:
@@ -90,9 +90,11 @@ def unpack_lane(word: int, lane: int, width: LaneWidth) -> SlotRegisters:
         )
     bits = width.value
     value = word >> lane * width.lane_bits
-    quality = value >> 2 * bits & 3
+    quality = (value & (1 << width.lane_bits) - 1) >> 2 * bits
     if quality > Quality.ESTIMATED:
-        raise InvalidValueError("unknown quality in a lane", expected="0 to 2", found=quality)
+        raise InvalidValueError(
+            "unknown quality or spare bits in a lane", expected="0 to 2", found=quality
+        )
     mask = (1 << bits) - 1
     return SlotRegisters(Wh(value & mask), Wh(value >> bits & mask), Quality(quality))
 

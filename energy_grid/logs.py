@@ -14,7 +14,8 @@ from pydantic import SecretBytes, SecretStr
 REDACTED: Final = "[redacted]"
 
 _SECRET_NAME: Final = re.compile(
-    r"(password|passphrase|passwd|secret|private_?key|api_?key|auth|credential|mnemonic|seed|token$)",
+    r"password|passphrase|passwd|secret|private_?key|api_?key|credential|mnemonic|seed_?phrase"
+    r"|(^|_)auth(_|$|orization)|(access|bearer|auth|refresh)_?token",
     re.IGNORECASE,
 )
 _URL_SECRETS: Final = re.compile(r"(https?://)([^/\s@]+@)?([^/\s?]+)(/[^\s?\"']+)?(\?[^\s\"']*)?")

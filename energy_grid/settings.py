@@ -6,8 +6,8 @@ One settings class a process, derived from `Settings`:
         rpc_url: str = "http://127.0.0.1:8545"
         mqtt_password: SecretStr
 
-`EG_MQTT_PASSWORD_FILE=/run/secrets/mqtt` reads the secret from a file. Everything that is missing or
-wrong is reported at once, by the name of its variable.
+`EG_MQTT_PASSWORD_FILE=/run/secrets/mqtt` reads the secret from a file. Everything that is missing
+or wrong is reported at once, by the name of its variable.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import Annotated, Any, ClassVar, Final, Self
 
 from dotenv import dotenv_values
 from pydantic import Field, SecretBytes, SecretStr, ValidationError
+from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -34,7 +35,7 @@ from energy_grid.errors import ConfigurationError
 PREFIX: Final = "EG_"
 FILE_SUFFIX: Final = "_FILE"
 
-WEAK: Final = {"weak_default": True}
+WEAK: Final[JsonDict] = {"weak_default": True}
 """`Field(default=..., json_schema_extra=WEAK)`: a default good enough for development only."""
 
 
