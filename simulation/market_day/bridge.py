@@ -17,7 +17,7 @@ from eth_account.signers.local import LocalAccount
 
 from energy_grid.deployments import PROJECT_ROOT
 from energy_grid.eip712 import MeterKind
-from energy_grid.units import SECONDS_PER_DAY, SLOT_SECONDS
+from energy_grid.units import SECONDS_PER_DAY
 from simulation.market_day.chain import Chain
 from simulation.market_day.errors import BridgeProcessError
 from simulation.market_day.fleet import FleetMeter
@@ -232,8 +232,3 @@ class BridgeProcess:
         return BridgeProcessError(
             problem, found=tail or "an empty log", remedy=f"See {self.log_file}"
         )
-
-
-def boundaries_of(slots: range) -> list[int]:
-    """Ends of slots, the instants at which registers are read."""
-    return [(slot + 1) * SLOT_SECONDS for slot in slots]

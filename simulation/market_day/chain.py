@@ -15,7 +15,6 @@ from energy_grid.rpc import Rpc, to_hex
 from simulation.market_day.errors import TransactionFailedError
 
 _MAX_FEE_WEI: Final = 10**10
-_ETHER: Final = 10**18
 _MINE_TIMEOUT_SECONDS: Final = 60.0
 _DEFAULT_GAS: Final = 500_000
 
@@ -56,10 +55,6 @@ class Chain:
     chain_id: int
     _nonces: dict[str, int] = field(default_factory=dict)
 
-    def start_clock(self) -> None:
-        """Let every further block come one second after the one before, whatever the hour is."""
-        self.rpc.call("anvil_setBlockTimestampInterval", 1)
-
     def now(self) -> int:
         """Time of the newest block."""
         return self.rpc.timestamp()
@@ -68,12 +63,6 @@ class Chain:
         """Mine an empty block at a time, which must lie ahead."""
         self.rpc.call("evm_setNextBlockTimestamp", hex(unix))
         self.rpc.call("evm_mine")
-
-    def fund(self, accounts: Sequence[LocalAccount], ether: int = 1_000) -> None:
-        """Give accounts the native coin for gas."""
-        self.rpc.batch(
-            [("anvil_setBalance", [account.address, hex(ether * _ETHER)]) for account in accounts]
-        )
 
     def send(self, calls: Sequence[Call]) -> list[Receipt]:
         """Sign, send and mine; receipts in the order of the calls.

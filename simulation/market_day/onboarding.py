@@ -12,7 +12,7 @@ from simulation.agents.terms import MarketView
 from simulation.market_day.chain import Call, Chain
 from simulation.market_day.fleet import FleetMeter
 
-_DEPOSIT_COINS: Final = 50
+_DEPOSIT_COINS: Final = 100
 _GAS_REGISTER: Final = 600_000
 
 

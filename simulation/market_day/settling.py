@@ -40,11 +40,11 @@ def settle_all(
             return
 
 
-def claim_all(chain: Chain, keeper: LocalAccount, from_block: int) -> None:
+def claim_all(chain: Chain, keeper: LocalAccount) -> None:
     """Claim for everybody what the pools of the settled slots owe."""
     settlement = chain.contracts.settlement
     entries: dict[int, list[str]] = defaultdict(list)
-    for event in settlement.events("CertificatesEntered", from_block=from_block):
+    for event in settlement.events("CertificatesEntered"):
         if event.givenWh or event.wantedWh:
             entries[event.slot].append(event.account)
     calls = []

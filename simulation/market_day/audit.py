@@ -1,0 +1,176 @@
+"""Does everything add up? Residuals of energy and money, from chain state and events only.
+
+A residual is what is left where nothing may be left. Every check must give exactly 0.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from energy_grid.units import SLOT_SECONDS, WH_PER_KWH
+from simulation.market_day.facts import ChainFacts, members_of
+
+_CONNECTION_KINDS = (0, 1)
+_MEASURED_BASIS = 1
+
+
+class Kind(Enum):
+    """What a check counts."""
+
+    ENERGY = "energy"
+    MONEY = "money"
+    SLOTS = "slots"
+
+
+@dataclass(frozen=True, slots=True)
+class Residual:
+    """One check.
+
+    Attributes:
+        kind: what is counted.
+        rule: what must be zero, for people.
+        amount: what is left: Wh, settlement-token units or a number of slots.
+    """
+
+    kind: Kind
+    rule: str
+    amount: int
+
+    @property
+    def unit(self) -> str:
+        """Unit of the amount."""
+        return {Kind.ENERGY: "Wh", Kind.MONEY: "units", Kind.SLOTS: "slots"}[self.kind]
+
+
+def audit(facts: ChainFacts, slots: range) -> tuple[Residual, ...]:
+    """All checks of a day."""
+    return (*_energy(facts, slots), *_money(facts), *_slots(facts, slots))
+
+
+def total(residuals: Iterable[Residual], kind: Kind) -> int:
+    """Sum of the absolute residuals of a kind, so that two faults never cancel out."""
+    return sum(abs(residual.amount) for residual in residuals if residual.kind is kind)
+
+
+def _energy(facts: ChainFacts, slots: range) -> list[Residual]:
+    bought = sum(event.boughtWh for event in facts.slots)
+    sold = sum(event.soldWh for event in facts.slots)
+    traded = sum(trade.energy_wh for trade in facts.trades)
+    entered = sum(event.keptWh + event.givenWh for event in facts.entered)
+    claimed_retired = sum(event.retiredWh for event in facts.claimed)
+    given = sum(event.givenWh for event in facts.entered)
+    out_of_pool = sum(event.sharedWh + event.returnedWh for event in facts.claimed)
+    return [
+        Residual(
+            Kind.ENERGY,
+            "certificates: minted - retired - total supply",
+            facts.minted_wh - facts.retired_wh - facts.token_supply_wh,
+        ),
+        Residual(
+            Kind.ENERGY,
+            "certificates: total supply - balances of all accounts",
+            facts.token_supply_wh - sum(facts.token_balances_wh.values()),
+        ),
+        Residual(Kind.ENERGY, "certificates: minted - entered", facts.minted_wh - entered),
+        Residual(
+            Kind.ENERGY,
+            "certificates: retired by the token - retired by claims",
+            facts.retired_wh - claimed_retired,
+        ),
+        Residual(
+            Kind.ENERGY,
+            "certificates: given to pools - taken out of pools",
+            given - out_of_pool,
+        ),
+        Residual(Kind.ENERGY, "settled: bought - sold over all accounts", bought - sold),
+        Residual(Kind.ENERGY, "traded by matches - bought in settlement", traded - bought),
+        Residual(
+            Kind.ENERGY,
+            "metered: register movement - energy settled, summed over accounts",
+            sum(abs(difference) for difference in _metering_differences(facts, slots)),
+        ),
+        Residual(
+            Kind.ENERGY,
+            "certified beyond verified export, summed over accounts",
+            sum(_minted_beyond_export(facts)),
+        ),
+    ]
+
+
+def _metering_differences(facts: ChainFacts, slots: range) -> list[int]:
+    """Import and export of each account: meter registers against settlement."""
+    settled: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for event in facts.slots:
+        settled[event.account][0] += event.importWh
+        settled[event.account][1] += event.exportWh
+    differences = []
+    for meter in facts.meters:
+        if meter.kind not in _CONNECTION_KINDS or meter.latest_at != slots.stop * SLOT_SECONDS:
+            continue
+        for side in (0, 1):
+            moved = meter.latest_wh[side] - meter.baseline_wh[side]
+            differences.append(moved - settled[meter.owner][side])
+    return differences
+
+
+def _minted_beyond_export(facts: ChainFacts) -> list[int]:
+    exported: dict[str, int] = defaultdict(int)
+    for event in facts.slots:
+        exported[event.account] += event.exportWh
+    minted: dict[str, int] = defaultdict(int)
+    for event in facts.entered:
+        minted[event.account] += event.keptWh + event.givenWh
+    return [max(minted[account] - exported[account], 0) for account in minted]
+
+
+def _money(facts: ChainFacts) -> list[Residual]:
+    states = facts.states.values()
+    ledgers = sum(state.free + state.locked + state.security for state in states)
+    ledgers += facts.treasury_free + facts.zone_bond + facts.clearing
+    cost = sum(event.cost for event in facts.slots)
+    proceeds = sum(event.proceeds for event in facts.slots)
+    fees = sum(event.tradingFee for event in facts.slots)
+    value = sum(trade.energy_wh * trade.price_per_kwh for trade in facts.trades)
+    return [
+        Residual(
+            Kind.MONEY, "ledgers of all accounts - tracked deposits", ledgers - facts.tracked_total
+        ),
+        Residual(
+            Kind.MONEY,
+            "deposits - withdrawals - tracked deposits",
+            facts.deposited - facts.withdrawn - facts.tracked_total,
+        ),
+        Residual(
+            Kind.MONEY,
+            "tracked deposits - tokens held",
+            facts.tracked_total - facts.token_balance,
+        ),
+        Residual(Kind.MONEY, "settled: cost of buyers - proceeds of sellers", cost - proceeds),
+        Residual(Kind.MONEY, "value of matches - cost settled", value // WH_PER_KWH - cost),
+        Residual(Kind.MONEY, "clearing account after settlement", facts.clearing),
+        Residual(Kind.MONEY, "trading fees - balance of the treasury", fees - facts.treasury_free),
+        Residual(
+            Kind.MONEY,
+            "still locked after settlement",
+            sum(facts.states[account].locked for account in members_of(facts)),
+        ),
+    ]
+
+
+def _slots(facts: ChainFacts, slots: range) -> list[Residual]:
+    missing = 0
+    unmeasured = 0
+    settled: dict[str, int] = defaultdict(int)
+    for event in facts.slots:
+        if event.slot in slots:
+            settled[event.account] += 1
+            unmeasured += event.basis != _MEASURED_BASIS
+    for account in members_of(facts):
+        missing += len(slots) - settled[account]
+    return [
+        Residual(Kind.SLOTS, "not settled, over all members", missing),
+        Residual(Kind.SLOTS, "settled without true readings", unmeasured),
+    ]

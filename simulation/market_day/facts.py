@@ -1,0 +1,187 @@
+"""What the chain says about the day: its events and state, read once and put in order.
+
+The report and every residual are made of this, and of nothing from the simulation's own books.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from energy_grid.abi import Event
+from energy_grid.contracts import Contract
+from energy_grid.ids import OrderId
+from energy_grid.products import Product
+from energy_grid.units import SLOTS_PER_DAY
+from simulation.market_day.chain import Chain
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """One match.
+
+    Attributes:
+        product: what was traded.
+        energy_wh: over the whole product.
+        price_per_kwh: settlement-token units per kWh.
+    """
+
+    product: Product
+    energy_wh: int
+    price_per_kwh: int
+
+
+@dataclass(frozen=True, slots=True)
+class MeterFacts:
+    """One meter's registers as the chain has them.
+
+    Attributes:
+        meter_id: the meter.
+        owner: account it measures for.
+        kind: 0 connection, 1 connection with storage, 2 production.
+        baseline_wh: import and export register when it was registered.
+        latest_wh: import and export register of its newest reading.
+        latest_at: time of its newest reading.
+        readings: true readings on record after the baseline.
+    """
+
+    meter_id: int
+    owner: str
+    kind: int
+    baseline_wh: tuple[int, int]
+    latest_wh: tuple[int, int]
+    latest_at: int
+    readings: int
+
+
+@dataclass(frozen=True)
+class ChainFacts:
+    """The whole day, from the chain.
+
+    Attributes:
+        accounts: address by short id order, operators included.
+        states: `accountState` of each account.
+        treasury: account that receives trading fees.
+        treasury_free: its balance.
+        zone_bond: bond of the zone's operator.
+        clearing: balance of the clearing account.
+        tracked_total: deposits less withdrawals, by the contract.
+        token_balance: settlement tokens that the contract holds.
+        deposits: what was credited to each account, by events.
+        withdrawn: sum of all withdrawals, by events.
+        slots: one `SlotSettled` event each account and slot.
+        trades: all matches.
+        meters: all meters.
+        entered: `CertificatesEntered` events.
+        claimed: `CertificatesClaimed` events.
+        minted_wh: by the energy token's events.
+        retired_wh: by the energy token's events.
+        certified_wh: by account, by `EnergyRetired` events: verified local green supply.
+        token_supply_wh: total supply of the energy token.
+        token_balances_wh: energy token balance by account; the settlement contract's too.
+    """
+
+    accounts: tuple[str, ...]
+    states: dict[str, Any]
+    treasury: str
+    treasury_free: int
+    zone_bond: int
+    clearing: int
+    tracked_total: int
+    token_balance: int
+    deposits: dict[str, int]
+    withdrawn: int
+    slots: tuple[Event, ...]
+    trades: tuple[Trade, ...]
+    meters: tuple[MeterFacts, ...]
+    entered: tuple[Event, ...]
+    claimed: tuple[Event, ...]
+    minted_wh: int
+    retired_wh: int
+    certified_wh: dict[str, int]
+    token_supply_wh: int
+    token_balances_wh: dict[str, int]
+
+    @property
+    def deposited(self) -> int:
+        """Sum of all deposits."""
+        return sum(self.deposits.values())
+
+
+def read_facts(chain: Chain, zone: int) -> ChainFacts:
+    """Read state and events of all contracts."""
+    settlement, trading = chain.contracts.settlement, chain.contracts.energy_trading
+    energy_token, token = chain.contracts.energy_token, chain.contracts.settlement_token
+    count = int(settlement.call("accountCount"))
+    accounts = tuple(chain.read([(settlement, "accountAt", (index,)) for index in range(count)]))
+    states = chain.read([(settlement, "accountState", (account,)) for account in accounts])
+    treasury = str(settlement.call("treasury"))
+    holders = (*accounts, settlement.address)
+    balances = chain.read([(energy_token, "balanceOf", (holder,)) for holder in holders])
+    certified: dict[str, int] = dict.fromkeys(accounts, 0)
+    for event in settlement.events("EnergyRetired"):
+        certified[event.account] += event.energyWh
+    deposits: dict[str, int] = dict.fromkeys(accounts, 0)
+    for event in settlement.events("Deposited"):
+        deposits[event.account] += event.amount
+    return ChainFacts(
+        accounts=accounts,
+        states=dict(zip(accounts, states, strict=True)),
+        treasury=treasury,
+        treasury_free=int(settlement.call("accountState", treasury).free),
+        zone_bond=int(settlement.call("zoneState", zone).bond),
+        clearing=int(settlement.call("clearing")),
+        tracked_total=int(settlement.call("trackedTotal")),
+        token_balance=int(token.call("balanceOf", settlement.address)),
+        deposits=deposits,
+        withdrawn=_sum(settlement, "Withdrawn", "amount"),
+        slots=tuple(settlement.events("SlotSettled")),
+        trades=tuple(_trade(event) for event in trading.events("OrdersMatched")),
+        meters=_meters(chain),
+        entered=tuple(settlement.events("CertificatesEntered")),
+        claimed=tuple(settlement.events("CertificatesClaimed")),
+        minted_wh=_sum(energy_token, "Minted", "energyWh"),
+        retired_wh=_sum(energy_token, "Retired", "energyWh"),
+        certified_wh=certified,
+        token_supply_wh=int(energy_token.call("totalSupply")),
+        token_balances_wh=dict(zip(holders, balances, strict=True)),
+    )
+
+
+def _sum(contract: Contract, event_name: str, field_name: str) -> int:
+    return sum(int(event.arguments[field_name]) for event in contract.events(event_name))
+
+
+def _trade(event: Event) -> Trade:
+    product = OrderId.unpack(event.buyOrderId).product
+    return Trade(product, int(event.amount), int(event.pricePerKWh))
+
+
+def _meters(chain: Chain) -> tuple[MeterFacts, ...]:
+    contract = chain.contracts.smart_meter
+    registered = contract.events("MeterRegistered")
+    latest = chain.read([(contract, "latestReading", (event.meterId,)) for event in registered])
+    readings: dict[int, int] = {event.meterId: 0 for event in registered}
+    for event in contract.events("ReadingAccepted"):
+        readings[event.meterId] += 1
+    for event in contract.events("MeterDayAccepted"):
+        day_end = event.dayStart // 900 + SLOTS_PER_DAY
+        readings[event.meterId] += day_end - event.firstSlot
+    return tuple(
+        MeterFacts(
+            meter_id=event.meterId,
+            owner=event.owner,
+            kind=event.kind,
+            baseline_wh=(event.importWh, event.exportWh),
+            latest_wh=(reading.importWh, reading.exportWh),
+            latest_at=reading.timestamp,
+            readings=readings[event.meterId],
+        )
+        for event, reading in zip(registered, latest, strict=True)
+    )
+
+
+def members_of(facts: ChainFacts) -> Sequence[str]:
+    """Accounts that take part in the market: all but the operators."""
+    return [account for account in facts.accounts if not facts.states[account].isOperator]

@@ -1,0 +1,237 @@
+"""One market day from an empty chain to settled accounts."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from energy_grid.artifacts import Artifacts
+from energy_grid.rpc import Rpc
+from energy_grid.units import SLOT_SECONDS, SLOTS_PER_DAY
+from simulation.agents.decide import QUARTERS_AHEAD
+from simulation.agents.traders import trader_of
+from simulation.market_day.anvil import CHAIN_ID, Anvil, find_anvil
+from simulation.market_day.audit import audit
+from simulation.market_day.bridge import BridgeProcess
+from simulation.market_day.chain import Chain
+from simulation.market_day.deploying import ZONE, deploy_market
+from simulation.market_day.facts import read_facts
+from simulation.market_day.fleet import build_fleet
+from simulation.market_day.gas import measure_gas
+from simulation.market_day.keys import DayKeys
+from simulation.market_day.onboarding import enrol_members, market_view, register_meters
+from simulation.market_day.options import CACHE_FOLDER, Options
+from simulation.market_day.picture import draw_day
+from simulation.market_day.report import DayReport, build_report
+from simulation.market_day.settling import claim_all, settle_all
+from simulation.market_day.trading import Member, TradingFloor
+from simulation.meters.adapters import MeterAdapters
+from simulation.physics.day import PhysicalDay, simulate_day
+
+_HOUR: Final = 3_600
+_GAS_MONEY_WEI: Final = 1_000 * 10**18
+GENESIS_BEFORE: Final = 8 * _HOUR
+"""The chain begins at 16:00 UTC of the day before; contracts and members take less than an hour."""
+DAY_AHEAD_BEFORE: Final = 6 * _HOUR
+"""Hour blocks are quoted at 18:00 UTC of the day before."""
+_TRADING_AFTER_SECONDS: Final = 30
+"""Traders act half a minute after a boundary, when its readings are on chain."""
+_SETTLE_AFTER_SECONDS: Final = 10 * 60
+
+
+@dataclass
+class Stopwatch:
+    """Wall-clock seconds by stage; kept out of the report, which must not depend on them."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Add the time of a block to a stage."""
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - started
+
+
+def run_market_day(options: Options, console: Console) -> DayReport:
+    """Run a day; writes `report.json`, `day.png` and `run.json` into the folder of the options.
+
+    Raises:
+        SimulationError: what was asked for cannot be simulated.
+        ArtifactError: the contracts are not compiled.
+        AnvilError: no local chain.
+        MarketDayError: a transaction or the bridge failed.
+    """
+    find_anvil()
+    Artifacts.load()
+    watch = Stopwatch()
+    folder = _fresh_folder(options.out)
+    with watch.stage("simulate the grid"), console.status("simulating the grid"):
+        day = simulate_day(options.grid, options.day, options.homes, CACHE_FOLDER)
+    console.print(
+        f"[bold]{len(day.homes)}[/] homes on [bold]{options.grid}[/], {options.day}: "
+        f"{sum(bool(home.pv_w) for home in day.homes)} with panels, "
+        f"{sum(bool(home.battery_wh) for home in day.homes)} of them with a battery"
+    )
+    start = day.first_slot * SLOT_SECONDS
+    with (
+        Anvil(start - GENESIS_BEFORE, folder / "anvil.log", options.port) as anvil,
+        Rpc(anvil.url) as rpc,
+    ):
+        console.print(f"chain {CHAIN_ID} at {anvil.url}, its clock set to the simulated day")
+        report = _run_day(options, day, rpc, folder, watch, console)
+        _write_json(options.out / "report.json", report.as_json())
+        with watch.stage("draw the picture"):
+            draw_day(report, options.out / "day.png")
+        timings = {name: round(seconds, 2) for name, seconds in watch.seconds.items()}
+        _write_json(options.out / "run.json", {"seconds": timings})
+        if options.keep_running:
+            _keep_running(anvil, folder, console)
+    return report
+
+
+def _run_day(
+    options: Options,
+    day: PhysicalDay,
+    rpc: Rpc,
+    folder: Path,
+    watch: Stopwatch,
+    console: Console,
+) -> DayReport:
+    keys = DayKeys.derive(options.seed, len(day.homes))
+    fleet = build_fleet(day, keys.members, ZONE, options.seed)
+    slots = range(day.first_slot, day.first_slot + SLOTS_PER_DAY)
+    with watch.stage("deploy and enrol"), console.status("deploying the contracts"):
+        chain = _open_market(rpc, keys, folder / "deployment.json")
+        register_meters(chain, keys.governor, fleet)
+        account_ids = enrol_members(chain, keys.members)
+    market = market_view(chain, ZONE, day.first_slot)
+    members = tuple(
+        Member(account, account_id, trader_of(history.home, market, options.seed), history)
+        for account, account_id, history in zip(keys.members, account_ids, day.history, strict=True)
+    )
+    floor = TradingFloor(chain, market, members, keys.keeper, slots, options.seed)
+    with (
+        MeterAdapters([meter.virtual.name for meter in fleet]) as adapters,
+        BridgeProcess(
+            chain, fleet, adapters, keys.relayer, folder / "deployment.json", folder / "bridge"
+        ) as bridge,
+    ):
+        _trade_and_meter(floor, bridge, slots, watch, console)
+    with watch.stage("settle"), console.status("settling every account, slot by slot"):
+        chain.advance_to(slots.stop * SLOT_SECONDS + _SETTLE_AFTER_SECONDS)
+        accounts = [member.address for member in keys.members]
+        settle_all(chain, keys.keeper, accounts, slots.stop)
+        claim_all(chain, keys.keeper)
+    with watch.stage("audit"), console.status("checking that everything adds up"):
+        facts = read_facts(chain, ZONE)
+        return build_report(
+            options,
+            day,
+            members,
+            facts,
+            audit(facts, slots),
+            measure_gas(chain),
+            (market.retail_tick * market.tick_size, market.feed_in_tick * market.tick_size),
+            int(chain.contracts.settlement_token.call("decimals")),
+        )
+
+
+def _open_market(rpc: Rpc, keys: DayKeys, deployment_file: Path) -> Chain:
+    """Anvil's clock under our hand, everybody with coins for gas, contracts deployed."""
+    # A second a block, whatever the hour of this machine is.
+    rpc.call("anvil_setBlockTimestampInterval", 1)
+    rpc.batch(
+        [
+            ("anvil_setBalance", [account.address, hex(_GAS_MONEY_WEI)])
+            for account in keys.everybody()
+        ]
+    )
+    return Chain(rpc, deploy_market(rpc, keys, deployment_file), CHAIN_ID)
+
+
+def _trade_and_meter(
+    floor: TradingFloor,
+    bridge: BridgeProcess,
+    slots: range,
+    watch: Stopwatch,
+    console: Console,
+) -> None:
+    """From the evening before to the last reading of the day."""
+    chain, start = floor.chain, slots.start * SLOT_SECONDS
+    with _progress(console) as progress:
+        task = progress.add_task("evening before: hour blocks", total=len(slots))
+        with watch.stage("trade"):
+            chain.advance_to(start - DAY_AHEAD_BEFORE)
+            floor.quote_day_ahead(start - DAY_AHEAD_BEFORE)
+            floor.match()
+        for slot in range(slots.start - QUARTERS_AHEAD, slots.stop):
+            boundary = slot * SLOT_SECONDS
+            if slot > slots.start:
+                with watch.stage("meter"):
+                    chain.advance_to(boundary)
+                    bridge.read_boundary(boundary)
+            with watch.stage("trade"):
+                chain.advance_to(boundary + _TRADING_AFTER_SECONDS)
+                floor.quote_quarters(boundary + _TRADING_AFTER_SECONDS)
+                floor.match()
+            if slot >= slots.start:
+                clock = datetime.fromtimestamp(boundary, UTC)
+                progress.update(
+                    task,
+                    advance=1,
+                    description=f"{clock:%H:%M} UTC, {floor.trades:,} trades",
+                )
+        with watch.stage("meter"):
+            end = slots.stop * SLOT_SECONDS
+            chain.advance_to(end)
+            bridge.read_boundary(end)
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description:<28}"),
+        BarColumn(bar_width=40),
+        MofNCompleteColumn(),
+        TextColumn("slots"),
+        TimeElapsedColumn(),
+        console=console,
+    )
+
+
+def _keep_running(anvil: Anvil, folder: Path, console: Console) -> None:
+    console.print(
+        f"The chain stays at [bold]{anvil.url}[/] (chain id {CHAIN_ID}), addresses in "
+        f"{folder / 'deployment.json'}. Ctrl-C ends it."
+    )
+    try:
+        anvil.wait()
+    except KeyboardInterrupt:
+        console.print("stopped")
+
+
+def _fresh_folder(out: Path) -> Path:
+    """A folder for logs, keys and the bridge's store; what an earlier day left there goes."""
+    folder = out / "chain"
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    for name in ("report.json", "run.json", "day.png"):
+        (out / name).unlink(missing_ok=True)
+    return folder
+
+
+def _write_json(file: Path, content: dict[str, Any]) -> None:
+    file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

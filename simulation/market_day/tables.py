@@ -1,0 +1,202 @@
+"""The day as a reader sees it in the terminal."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from rich import box
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from simulation.market_day.audit import Kind, total
+from simulation.market_day.report import DayReport, HourLine
+
+_BAR_WIDTH = 24
+_FULL = "█"
+_DASH = "–"
+
+
+def print_report(console: Console, report: DayReport) -> None:
+    """Print all tables, the summary last so that it stays on screen."""
+    console.print(member_table(report))
+    console.print(hour_table(report))
+    console.print(gas_table(report))
+    console.print(residual_table(report))
+    console.print(summary(report))
+
+
+def member_table(report: DayReport) -> Table:
+    """Energy and money of every member."""
+    table = Table(title="Members", box=box.SIMPLE_HEAD, caption=_MEMBER_CAPTION)
+    for heading in ("home", "kind", "trader"):
+        table.add_column(heading, justify="right" if heading == "home" else "left")
+    for heading in ("drawn", "fed in", "bought", "sold", "certified"):
+        table.add_column(f"{heading}\nkWh", justify="right")
+    for heading in ("balance", "alone", "gain"):
+        table.add_column(f"{heading}\ncoins", justify="right")
+    for line in report.members:
+        table.add_row(
+            str(line.home),
+            line.kind,
+            line.temper,
+            *(
+                _kwh(energy)
+                for energy in (
+                    line.imported_wh,
+                    line.exported_wh,
+                    line.bought_wh,
+                    line.sold_wh,
+                    line.certified_wh,
+                )
+            ),
+            _coins(line.balance, report),
+            _coins(line.without_market, report),
+            _gain(line.balance - line.without_market, report),
+        )
+    members = report.members
+    table.add_section()
+    table.add_row(
+        "all",
+        "",
+        "",
+        *(
+            _kwh(sum(getattr(line, name) for line in members))
+            for name in ("imported_wh", "exported_wh", "bought_wh", "sold_wh", "certified_wh")
+        ),
+        _coins(sum(line.balance for line in members), report),
+        _coins(sum(line.without_market for line in members), report),
+        _gain(sum(line.balance - line.without_market for line in members), report),
+        style="bold",
+    )
+    return table
+
+
+_MEMBER_CAPTION = (
+    "certified: bought energy proven green and local, quarter hour by quarter hour · "
+    "alone: the same meters at retail and feed-in tariff"
+)
+
+
+def hour_table(report: DayReport) -> Table:
+    """Energy, prices and local supply by hour (UTC)."""
+    table = Table(title="Hours (UTC)", box=box.SIMPLE_HEAD)
+    table.add_column("hour", justify="right")
+    for heading in ("drawn", "fed in", "traded"):
+        table.add_column(f"{heading}\nkWh", justify="right")
+    for heading in ("low", "mean", "high"):
+        table.add_column(f"{heading}\ncoins/kWh", justify="right")
+    table.add_column("of what is drawn, from neighbours", no_wrap=True)
+    for line in report.hours:
+        table.add_row(
+            f"{line.hour:02d}",
+            _kwh(line.imported_wh),
+            _kwh(line.exported_wh),
+            _kwh(line.traded_wh),
+            *(
+                _DASH if price is None else _price(price, report)
+                for price in (line.price_low, line.price_mean, line.price_high)
+            ),
+            _share_bar(line),
+        )
+    return table
+
+
+def gas_table(report: DayReport) -> Table:
+    """Gas by operation."""
+    table = Table(title="Gas", box=box.SIMPLE_HEAD)
+    table.add_column("operation")
+    for heading in ("transactions", "median", "max"):
+        table.add_column(heading, justify="right")
+    for name, use in report.gas.items():
+        style = "dim" if ", per " in name else ""
+        shown = name.replace(f"{name.split(',')[0]}, per", "  per") if ", per " in name else name
+        table.add_row(shown, f"{use.n:,}", f"{use.median:,}", f"{use.maximum:,}", style=style)
+    return table
+
+
+def residual_table(report: DayReport, *, only_wrong: bool = False) -> Table:
+    """What must be zero, and whether it is."""
+    title = "What is off" if only_wrong else "Residuals, from chain state and events"
+    table = Table(title=title, box=box.SIMPLE_HEAD)
+    table.add_column("")
+    table.add_column("what must be zero")
+    table.add_column("left over", justify="right")
+    for residual in report.residuals:
+        is_zero = residual.amount == 0
+        if only_wrong and is_zero:
+            continue
+        table.add_row(
+            "[green]✓[/]" if is_zero else "[bold red]✗[/]",
+            residual.rule,
+            f"{residual.amount:,} {residual.unit}",
+            style="" if is_zero else "red",
+        )
+    return table
+
+
+def summary(report: DayReport) -> Panel:
+    """The day in a few lines."""
+    physics = report.physics
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", justify="right")
+    grid.add_column()
+    traded = f"{_kwh(report.energy_traded_wh)} kWh in {report.trades:,} trades"
+    grid.add_row("traded", traded)
+    grid.add_row(
+        "local supply",
+        f"{report.local_supply_share:.1%} of {_kwh(report.imported_wh)} kWh drawn "
+        "came from neighbours",
+    )
+    grid.add_row(
+        "certificates",
+        f"{_kwh(report.energy_minted_wh)} kWh minted, {_kwh(report.energy_retired_wh)} kWh retired "
+        "against use in the same quarter hour",
+    )
+    grid.add_row("readings", f"{report.readings_accepted:,} signed, checked, accepted")
+    grid.add_row(
+        "grid",
+        f"{physics['voltage_min_millivolts'] / 1_000:.1f} to "
+        f"{physics['voltage_max_millivolts'] / 1_000:.1f} V, worst line "
+        f"{physics['line_loading_max_percent']:.0f} %, transformer "
+        f"{physics['transformer_loading_max_percent']:.0f} %, "
+        f"losses {_kwh(physics['losses_wh'])} kWh (the operator's)",
+    )
+    energy, money = total(report.residuals, Kind.ENERGY), total(report.residuals, Kind.MONEY)
+    slots = total(report.residuals, Kind.SLOTS)
+    residuals = Text(f"energy {energy} Wh, money {money} units, open slots {slots}")
+    residuals.stylize("bold green" if report.adds_up else "bold red")
+    grid.add_row("residuals", residuals)
+    return Panel(
+        grid,
+        title=f"Market day {report.options.day} · {report.homes} homes on {report.options.grid} "
+        f"· seed {report.options.seed}",
+        border_style="green" if report.adds_up else "red",
+        expand=False,
+    )
+
+
+def _kwh(energy_wh: int) -> str:
+    return f"{Decimal(energy_wh) / 1_000:,.2f}"
+
+
+def _coins(units: int, report: DayReport) -> str:
+    return f"{Decimal(units) / 10**report.unit_digits:,.3f}"
+
+
+def _gain(units: int, report: DayReport) -> str:
+    text = f"{Decimal(units) / 10**report.unit_digits:+,.3f}"
+    return f"[green]{text}[/]" if units > 0 else f"[red]{text}[/]" if units < 0 else text
+
+
+def _price(units_per_kwh: int, report: DayReport) -> str:
+    return f"{Decimal(units_per_kwh) / 10**report.unit_digits:.3f}"
+
+
+def _share_bar(line: HourLine) -> str:
+    if not line.imported_wh:
+        return _DASH
+    share = line.local_wh / line.imported_wh
+    filled = round(share * _BAR_WIDTH)
+    return f"[green]{_FULL * filled}[/][dim]{'░' * (_BAR_WIDTH - filled)}[/] {share:4.0%}"
