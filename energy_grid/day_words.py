@@ -1,8 +1,8 @@
 """Quarter-hour energies packed in lanes of 32-byte words (specification, section 5).
 
-A narrow word holds 8 slots of `import 14 | export 14 | quality 2`, lane i at bit `30 i`; a wide one 4
-slots of `import 28 | export 28 | quality 2`, lane i at bit `60 i`. Bits 240 and up hold a tag in the
-contract's ring; in a signed day they are 0.
+A narrow word holds 8 slots of `import 14 | export 14 | quality 2`, lane i at bit `30 i`; a wide
+one 4 slots of `import 28 | export 28 | quality 2`, lane i at bit `60 i`. Bits 240 and up hold a tag
+in the contract's ring; in a signed day they are 0.
 """
 
 from __future__ import annotations
