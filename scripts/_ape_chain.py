@@ -15,7 +15,8 @@ from ape_ethereum.provider import Web3Provider
 from requests import RequestException
 from web3.types import RPCEndpoint
 
-from energy_grid.artifacts import Artifacts
+from energy_grid.artifacts import BUILD_FILE, Artifacts
+from energy_grid.deployments import PROJECT_ROOT
 from energy_grid.errors import ConfigurationError
 from energy_grid.rpc import Json, NodeUnreachableError, Rpc
 
@@ -39,7 +40,7 @@ class ProviderRpc(Rpc):
             answer = endpoint.make_request(RPCEndpoint(request["method"]), request["params"])
         except (RequestException, ConnectionError) as error:
             raise NodeUnreachableError(
-                f"the node of {self._provider.network_choice} does not answer",
+                f"the node of {network_name(self._provider)} does not answer",
                 found=type(error).__name__,
                 remedy="Start the node or correct its URI",
             ) from None
@@ -88,7 +89,7 @@ def require_matching_chain(provider: ProviderAPI, rpc: Rpc) -> int:
     configured, found = provider.network.chain_id, rpc.chain_id()
     if configured != found:
         raise ConfigurationError(
-            f"the node of {provider.network_choice} serves another chain",
+            f"the node of {network_name(provider)} serves another chain",
             expected=f"chain id {configured} (ape-config.yaml)",
             found=f"chain id {found}",
             remedy="Point the network's URI to the right node",
@@ -106,6 +107,14 @@ def sign_without_asking(account: AccountAPI) -> None:
 
 
 def compiled_contracts() -> Artifacts:
-    """The build output, compiled first where sources have changed."""
-    ape.project.load_contracts()
+    """The build output, compiled first if sources have changed since."""
+    sources = (PROJECT_ROOT / "contracts").rglob("*.sol")
+    changed = max(source.stat().st_mtime for source in sources if ".cache" not in source.parts)
+    if not BUILD_FILE.exists() or BUILD_FILE.stat().st_mtime < changed:
+        ape.project.load_contracts()
     return Artifacts.load()
+
+
+def network_name(provider: ProviderAPI) -> str:
+    """`ecosystem:network`; ape's own name of a choice repeats the node's URI, key and all."""
+    return f"{provider.network.ecosystem.name}:{provider.network.name}"

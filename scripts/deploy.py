@@ -24,6 +24,7 @@ from scripts._ape_chain import (
     ApeSigner,
     ProviderRpc,
     compiled_contracts,
+    network_name,
     require_matching_chain,
     sign_without_asking,
 )
@@ -90,7 +91,7 @@ def _run(
     deployment = open_deployment(
         path,
         rpc,
-        network=provider.network_choice,
+        network=network_name(provider),
         deployer=str(account.address),
         parameters=parameters.name,
         may_start_anew=chain_id in DEVELOPMENT_CHAIN_IDS,
@@ -113,7 +114,7 @@ def _run(
         confirmations=provider.network.required_confirmations,
         announce=lambda step: click.echo(f"  {step}"),
     )
-    click.echo(f"{provider.network_choice}, chain {chain_id}, deployer {deployment.deployer}")
+    click.echo(f"{network_name(provider)}, chain {chain_id}, deployer {deployment.deployer}")
     return deploy(plan, journal, ApeSigner(account, provider), signers), path
 
 

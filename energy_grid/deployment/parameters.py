@@ -50,7 +50,6 @@ class Parameters:
         guardian: holder of GUARDIAN.
         registrar: holder of REGISTRAR.
         treasury: receiver of trading fees.
-        mock_token_decimals: decimals of the mock settlement token.
     """
 
     name: str
@@ -69,7 +68,6 @@ class Parameters:
     guardian: str
     registrar: str
     treasury: str
-    mock_token_decimals: int
 
     @classmethod
     def load(cls, name_or_path: str | Path) -> Parameters:
@@ -188,7 +186,6 @@ def _read(path: Path, content: Mapping[str, Any]) -> Parameters:
         guardian=reader.holder("roles.guardian"),
         registrar=reader.holder("roles.registrar"),
         treasury=reader.holder("roles.treasury"),
-        mock_token_decimals=number("mock_settlement_token.decimals", 18),
     )
     reader.finish()
     faults = reader.faults or _contradictions(parameters)

@@ -94,7 +94,6 @@ class Plan:
         p = self.parameters
         values: dict[str, Any] = {
             "initialAdmin": self.deployer,
-            "decimals": p.mock_token_decimals,
             "treasury": p.resolve(p.treasury, self.deployer),
             "parameters": p.constructor_tuple(),
             "tickSize": p.tick_size,
