@@ -46,16 +46,13 @@ library MeterWordLib {
 
     /* BUILDING */
 
-    /// @dev The word of a new active meter without a reading. Warning: callers keep each field within
-    /// its bits (`MAX_...`); the assertion guards the neighbours.
+    /// @dev The word of a new active meter without a reading. Warning: callers have checked that each
+    /// field fits (`MAX_...`).
     function create(uint256 meterId_, uint256 ratedImportW_, uint256 ratedExportW_)
         internal
         pure
         returns (MeterWord)
     {
-        assert(
-            meterId_ <= MAX_METER_ID && ratedImportW_ <= MAX_RATED_W && ratedExportW_ <= MAX_RATED_W
-        );
         return MeterWord.wrap(
             (uint256(MeterStatus.ACTIVE) << STATUS_AT) | (meterId_ << ID_AT)
                 | (ratedExportW_ << RATED_EXPORT_AT) | (ratedImportW_ << RATED_IMPORT_AT)
@@ -67,7 +64,7 @@ library MeterWordLib {
         return MeterWord.wrap(rest | (uint256(status_) << STATUS_AT));
     }
 
-    /// @dev Replace the latest reading. Warning: as for `create`.
+    /// @dev Replace the latest reading. Warning: callers have checked that each field fits (`MAX_...`).
     function withReading(
         MeterWord word,
         uint256 sequence_,
@@ -77,11 +74,6 @@ library MeterWordLib {
         uint256 frequencyMilliHz_,
         uint256 voltageMilliV_
     ) internal pure returns (MeterWord) {
-        assert(
-            importWh_ <= MAX_REGISTER_WH && exportWh_ <= MAX_REGISTER_WH && slot <= MAX_SLOT
-                && sequence_ <= type(uint32).max && frequencyMilliHz_ <= MAX_FREQUENCY_MILLI_HZ
-                && voltageMilliV_ <= MAX_VOLTAGE_MILLI_V
-        );
         uint256 reading = importWh_ | (exportWh_ << EXPORT_AT) | (slot << SLOT_AT)
             | (sequence_ << SEQUENCE_AT) | (frequencyMilliHz_ << FREQUENCY_AT)
             | (voltageMilliV_ << VOLTAGE_AT);
@@ -126,6 +118,15 @@ library MeterWordLib {
         return (MeterWord.unwrap(word) >> ID_AT) & MAX_METER_ID;
     }
 
+    /// @dev The word of a key that was never registered is 0; every other one has a status and an id.
+    function isKnown(MeterWord word) internal pure returns (bool) {
+        return MeterWord.unwrap(word) != 0;
+    }
+
+    function isActive(MeterWord word) internal pure returns (bool) {
+        return MeterWord.unwrap(word) >> STATUS_AT == uint256(MeterStatus.ACTIVE);
+    }
+
     function status(MeterWord word) internal pure returns (MeterStatus) {
         return MeterStatus(MeterWord.unwrap(word) >> STATUS_AT);
     }
@@ -134,7 +135,10 @@ library MeterWordLib {
 
     /// @dev Cap of one slot in Wh: `ratedW * 900 / 3600 * 110 %`, rounded down, against the meter.
     function capWh(uint256 ratedW) internal pure returns (uint256) {
-        return ratedW * 11 / 40;
+        // Unchecked: ratings have 26 bits.
+        unchecked {
+            return ratedW * 11 / 40;
+        }
     }
 
     function isWide(uint256 ratedImportW_, uint256 ratedExportW_) internal pure returns (bool) {

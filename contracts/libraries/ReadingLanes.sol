@@ -33,16 +33,10 @@ struct ReadingRing {
 library ReadingLanes {
     uint256 internal constant RING_SLOTS = 4096;
     uint256 private constant TAG_AT = 240;
-    /// @dev Bits of import and export of all 8 narrow or 4 wide lanes.
-    uint256 private constant NARROW_ENERGY =
-        0x0fffffff | 0x0fffffff << 30 | 0x0fffffff << 60 | 0x0fffffff << 90 | 0x0fffffff << 120
-            | 0x0fffffff << 150 | 0x0fffffff << 180 | 0x0fffffff << 210;
-    uint256 private constant WIDE_ENERGY = 0xffffffffffffff | 0xffffffffffffff << 60
-        | 0xffffffffffffff << 120 | 0xffffffffffffff << 180;
-    /// @dev Quality MEASURED in all lanes.
-    uint256 private constant NARROW_MEASURED = 1 << 28 | 1 << 58 | 1 << 88 | 1 << 118 | 1 << 148
-        | 1 << 178 | 1 << 208 | 1 << 238;
-    uint256 private constant WIDE_MEASURED = 1 << 56 | 1 << 116 | 1 << 176 | 1 << 236;
+    /// @dev Bit 0 of every lane, narrow and wide.
+    uint256 private constant NARROW_ONES = 1 | 1 << 30 | 1 << 60 | 1 << 90 | 1 << 120 | 1 << 150
+        | 1 << 180 | 1 << 210;
+    uint256 private constant WIDE_ONES = 1 | 1 << 60 | 1 << 120 | 1 << 180;
 
     /* SHAPE */
 
@@ -61,17 +55,32 @@ library ReadingLanes {
     }
 
     function wordsPerDay(bool wide) internal pure returns (uint256) {
-        return SLOTS_PER_DAY / lanesPerWord(wide);
+        return wide ? SLOTS_PER_DAY / 4 : SLOTS_PER_DAY / 8;
     }
 
-    /// @dev Warning: callers keep both energies within `fieldBits`; caps see to it.
+    /// @dev Place of a slot: word of the ring, first bit of its lane, tag of the turn.
+    function place(bool wide, uint256 slot)
+        internal
+        pure
+        returns (uint256 index, uint256 shift, uint256 tag)
+    {
+        // Unchecked: at most 7 * 30 bits, and a quotient plus 1.
+        unchecked {
+            uint256 inRing = slot % RING_SLOTS;
+            tag = slot / RING_SLOTS + 1;
+            return wide
+                ? (inRing / 4, (inRing % 4) * 60, tag)
+                : (inRing / 8, (inRing % 8) * 30, tag);
+        }
+    }
+
+    /// @dev Warning: callers keep both energies within `fieldBits`; the caps (V14) see to it.
     function packLane(bool wide, uint256 importWh, uint256 exportWh, Quality quality)
         internal
         pure
         returns (uint256)
     {
         uint256 bits = fieldBits(wide);
-        assert(importWh >> bits == 0 && exportWh >> bits == 0);
         return importWh | (exportWh << bits) | (uint256(quality) << (2 * bits));
     }
 
@@ -83,12 +92,12 @@ library ReadingLanes {
         view
         returns (uint256 importWh, uint256 exportWh, Quality quality)
     {
-        uint256 lanes = lanesPerWord(wide);
-        uint256 word = ring.words[(slot % RING_SLOTS) / lanes];
-        if (word >> TAG_AT != slot / RING_SLOTS + 1) return (0, 0, Quality.MISSING);
+        (uint256 index, uint256 shift, uint256 tag) = place(wide, slot);
+        uint256 word = _read(ring, index);
+        if (word >> TAG_AT != tag) return (0, 0, Quality.MISSING);
 
         uint256 bits = fieldBits(wide);
-        uint256 lane = word >> ((slot % lanes) * laneBits(wide));
+        uint256 lane = word >> shift;
         uint256 mask = (1 << bits) - 1;
         return (lane & mask, (lane >> bits) & mask, Quality((lane >> (2 * bits)) & 3));
     }
@@ -117,11 +126,9 @@ library ReadingLanes {
         uint256 exportWh,
         Quality quality
     ) internal {
-        uint256 lanes = lanesPerWord(wide);
-        uint256 index = (slot % RING_SLOTS) / lanes;
-        uint256 word = _ofThisTurn(ring.words[index], slot);
+        (uint256 index, uint256 shift, uint256 tag) = place(wide, slot);
         uint256 lane = packLane(wide, importWh, exportWh, quality);
-        ring.words[index] = word | (lane << ((slot % lanes) * laneBits(wide)));
+        _write(ring, index, _ofTurn(_read(ring, index), tag) | (lane << shift));
     }
 
     /// @dev Record a gap: slot `k` of `count` gets `floor(E (k + 1) / count) - floor(E k / count)`, so
@@ -134,26 +141,23 @@ library ReadingLanes {
         uint256 importWh,
         uint256 exportWh
     ) internal {
-        uint256 lanes = lanesPerWord(wide);
         uint256 importBefore = 0;
         uint256 exportBefore = 0;
         uint256 done = 0;
         while (done < count) {
-            uint256 slot = fromSlot + done;
-            uint256 index = (slot % RING_SLOTS) / lanes;
-            uint256 word = _ofThisTurn(ring.words[index], slot);
-            uint256 position = slot % lanes;
-            for (; position < lanes && done < count; ++position) {
+            (uint256 index, uint256 shift, uint256 tag) = place(wide, fromSlot + done);
+            uint256 word = _ofTurn(_read(ring, index), tag);
+            for (; shift < TAG_AT && done < count; shift += laneBits(wide)) {
                 ++done;
                 uint256 importAfter = importWh * done / count;
                 uint256 exportAfter = exportWh * done / count;
                 uint256 lane = packLane(
                     wide, importAfter - importBefore, exportAfter - exportBefore, Quality.ESTIMATED
                 );
-                word |= lane << (position * laneBits(wide));
+                word |= lane << shift;
                 (importBefore, exportBefore) = (importAfter, exportAfter);
             }
-            ring.words[index] = word;
+            _write(ring, index, word);
         }
     }
 
@@ -166,23 +170,26 @@ library ReadingLanes {
         uint256 firstLane,
         bytes32[] calldata words
     ) internal {
-        uint256 lanes = lanesPerWord(wide);
-        for (uint256 i = firstLane / lanes; i < words.length; ++i) {
-            uint256 slot = daySlot + i * lanes;
-            uint256 index = (slot % RING_SLOTS) / lanes;
-            uint256 word = uint256(words[i]) | ((slot / RING_SLOTS + 1) << TAG_AT);
-            if (firstLane > i * lanes) {
-                // Lanes below the first new one keep what is on record.
-                uint256 kept = (1 << ((firstLane - i * lanes) * laneBits(wide))) - 1;
-                word = (word & ~kept) | (_ofThisTurn(ring.words[index], slot) & kept);
+        // Unchecked: slots are below 2^26, indices and lanes below 96.
+        unchecked {
+            uint256 lanes = lanesPerWord(wide);
+            for (uint256 i = firstLane / lanes; i < words.length; ++i) {
+                (uint256 index,, uint256 tag) = place(wide, daySlot + i * lanes);
+                uint256 word = uint256(words[i]) | (tag << TAG_AT);
+                if (firstLane > i * lanes) {
+                    // Lanes below the first new one keep what is on record.
+                    uint256 kept = (1 << ((firstLane - i * lanes) * laneBits(wide))) - 1;
+                    word = (word & ~kept) | (_ofTurn(_read(ring, index), tag) & kept);
+                }
+                _write(ring, index, word);
             }
-            ring.words[index] = word;
         }
     }
 
     /* DAY WORDS */
 
-    /// @dev Check a day's words (shape and caps) and add them up, to lane `join` and to the end.
+    /// @dev Check a day's words (shape and caps) and add them up, to lane `join` and to the end. All
+    /// lanes of a word at once: see `_addLanes` and `_requireCap`.
     function sumDay(
         bytes32[] calldata words,
         bool wide,
@@ -199,41 +206,79 @@ library ReadingLanes {
         }
         uint256 lanes = lanesPerWord(wide);
         uint256 bits = fieldBits(wide);
-        uint256 pitch = laneBits(wide);
-        uint256 mask = (1 << bits) - 1;
-        uint256 energies = wide ? WIDE_ENERGY : NARROW_ENERGY;
-        uint256 measured = wide ? WIDE_MEASURED : NARROW_MEASURED;
-
-        // Unchecked: 96 terms of at most 28 bits, and indices below 96.
+        uint256 ones = wide ? WIDE_ONES : NARROW_ONES;
+        // Unchecked: 96 terms of at most 28 bits, indices below 96, and constants shifted within a word.
         unchecked {
-            uint256 lane = 0;
+            uint256 field = ((1 << bits) - 1) * ones;
+            uint256 notEnergy = ~(field | (field << bits));
+            uint256 measured = ones << (2 * bits);
+            uint256 joinWord = join / lanes;
             for (uint256 i = 0; i < words.length; ++i) {
                 uint256 word = uint256(words[i]);
-                if (word & ~energies != measured) {
+                if (word & notEnergy != measured) {
                     revert IMeterReadings.MalformedDayWord(i, words[i]);
                 }
-                for (uint256 end = lane + lanes; lane < end; ++lane) {
-                    if (lane == join) (joinImportWh, joinExportWh) = (importWh, exportWh);
-                    uint256 energyWh = word & mask;
-                    if (energyWh > importCapWh) {
-                        revert IMeterReadings.EnergyAboveCap(energyWh, importCapWh);
-                    }
-                    importWh += energyWh;
-                    energyWh = (word >> bits) & mask;
-                    if (energyWh > exportCapWh) {
-                        revert IMeterReadings.EnergyAboveCap(energyWh, exportCapWh);
-                    }
-                    exportWh += energyWh;
-                    word >>= pitch;
+                uint256 imports = word & field;
+                uint256 exports = (word >> bits) & field;
+                _requireCap(imports, importCapWh, wide, ones);
+                _requireCap(exports, exportCapWh, wide, ones);
+                if (i == joinWord) {
+                    uint256 below = (1 << ((join % lanes) * laneBits(wide))) - 1;
+                    joinImportWh = importWh + _addLanes(imports & below, wide, ones);
+                    joinExportWh = exportWh + _addLanes(exports & below, wide, ones);
                 }
+                importWh += _addLanes(imports, wide, ones);
+                exportWh += _addLanes(exports, wide, ones);
             }
         }
         if (join == SLOTS_PER_DAY) (joinImportWh, joinExportWh) = (importWh, exportWh);
     }
 
-    /// @dev The word as it stands in the turn of `slot`: an older turn's content is dropped.
-    function _ofThisTurn(uint256 word, uint256 slot) private pure returns (uint256) {
-        uint256 tag = slot / RING_SLOTS + 1;
+    /// @dev Sum of one energy per lane: multiplied by a 1 in every lane, the last lane holds the sum of
+    /// all (at most 8 x 14 or 4 x 28 bits, it fits the lane); what overflows the word lies above it.
+    function _addLanes(uint256 energies, bool wide, uint256 ones) private pure returns (uint256) {
+        unchecked {
+            return wide
+                ? ((energies * ones) >> 180) & ((1 << 60) - 1)
+                : ((energies * ones) >> 210) & ((1 << 30) - 1);
+        }
+    }
+
+    /// @dev V14 for one energy per lane. Above every energy a bit is set and the energy is taken from
+    /// `2^bits + cap`: the bit stays exactly where the energy does not exceed the cap. Caps fit the
+    /// lane, so no lane borrows from its neighbour.
+    function _requireCap(uint256 energies, uint256 capWh, bool wide, uint256 ones) private pure {
+        unchecked {
+            uint256 bits = fieldBits(wide);
+            uint256 guards = ones << bits;
+            if ((((capWh * ones) | guards) - energies) & guards == guards) return;
+
+            // Name the first lane above the cap.
+            uint256 mask = (1 << bits) - 1;
+            while (energies & mask <= capWh) energies >>= laneBits(wide);
+            revert IMeterReadings.EnergyAboveCap(energies & mask, capWh);
+        }
+    }
+
+    /* WORDS */
+
+    /// @dev The word as it stands in the turn `tag`: an older turn's content is dropped.
+    function _ofTurn(uint256 word, uint256 tag) private pure returns (uint256) {
         return word >> TAG_AT == tag ? word : tag << TAG_AT;
+    }
+
+    /// @dev `ring.words[index]` without the bounds check and the masking of Solidity's array access,
+    /// some 300 gas a word. Warning: `index` comes from `place`, so it is below 1,024.
+    function _read(ReadingRing storage ring, uint256 index) private view returns (uint256 word) {
+        assembly ("memory-safe") {
+            word := sload(add(ring.slot, index))
+        }
+    }
+
+    /// @dev As `_read`.
+    function _write(ReadingRing storage ring, uint256 index, uint256 word) private {
+        assembly ("memory-safe") {
+            sstore(add(ring.slot, index), word)
+        }
     }
 }

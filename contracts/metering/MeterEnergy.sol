@@ -99,7 +99,10 @@ abstract contract MeterEnergy is IMeterEnergy, MeterHistory {
 
     /// @dev First second at which no reading for `slot` counts any more.
     function _readingDeadline(uint256 slot) internal pure returns (uint256) {
-        return (slot / SLOTS_PER_DAY + 2) * DAY_SECONDS;
+        // Unchecked: slots have 40 bits at most (a timestamp of 40 bits, or 32 bits).
+        unchecked {
+            return (slot / SLOTS_PER_DAY + 2) * DAY_SECONDS;
+        }
     }
 
     /// @dev The meter in charge of `slot`: `meterId` or one it followed; 0 if none had begun.

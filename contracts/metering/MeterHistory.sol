@@ -109,17 +109,21 @@ abstract contract MeterHistory is IMeterHistory, MeterRegistry {
     function _recordSlots(MeterWord word, uint256 slot, uint256 importWh, uint256 exportWh) internal {
         uint256 meterId = word.meterId();
         uint256 lastSlot = word.lastSlot();
-        uint256 count = slot - lastSlot;
+        uint256 ratedImportW = word.ratedImportW();
+        uint256 ratedExportW = word.ratedExportW();
 
         // Check: energies of both registers, from the register differences.
         uint256 importedWh = _registerStep(meterId, slot, word.importWh(), importWh, false);
         uint256 exportedWh = _registerStep(meterId, slot, word.exportWh(), exportWh, true);
-        uint256 ratedImportW = word.ratedImportW();
-        uint256 ratedExportW = word.ratedExportW();
-        uint256 allowedWh = MeterWordLib.capWh(ratedImportW) * count;
-        if (importedWh > allowedWh) revert IMeterReadings.EnergyAboveCap(importedWh, allowedWh);
-        allowedWh = MeterWordLib.capWh(ratedExportW) * count;
-        if (exportedWh > allowedWh) revert IMeterReadings.EnergyAboveCap(exportedWh, allowedWh);
+        uint256 count;
+        // Unchecked: the slot is later than the last one; caps and slots have 26 bits at most.
+        unchecked {
+            count = slot - lastSlot;
+            uint256 allowedWh = MeterWordLib.capWh(ratedImportW) * count;
+            if (importedWh > allowedWh) revert IMeterReadings.EnergyAboveCap(importedWh, allowedWh);
+            allowedWh = MeterWordLib.capWh(ratedExportW) * count;
+            if (exportedWh > allowedWh) revert IMeterReadings.EnergyAboveCap(exportedWh, allowedWh);
+        }
 
         // Effect
         bool wide = MeterWordLib.isWide(ratedImportW, ratedExportW);
@@ -154,8 +158,10 @@ abstract contract MeterHistory is IMeterHistory, MeterRegistry {
         uint256 givenWh,
         bool exportRegister
     ) private returns (uint256 energyWh) {
-        if (givenWh >= lastWh) return givenWh - lastWh;
-
+        // Unchecked: compared before.
+        unchecked {
+            if (givenWh >= lastWh) return givenWh - lastWh;
+        }
         uint256 widthWh = _meters[meterId].registerWidthWh;
         if (lastWh * 10 <= widthWh * 9 || lastWh >= widthWh) {
             revert IMeterReadings.RegisterFell(givenWh, lastWh);

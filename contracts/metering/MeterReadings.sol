@@ -140,7 +140,10 @@ abstract contract MeterReadings is IMeterReadings, MeterEnergy {
         uint256 lastSequence = word.sequence();
         uint256 sequence = snapshot.sequence;
         if (sequence == NEXT_SEQUENCE) {
-            sequence = lastSequence + 1;
+            // Unchecked: the last sequence has 32 bits.
+            unchecked {
+                sequence = lastSequence + 1;
+            }
             if (sequence > type(uint32).max) revert SequenceExhausted(uint32(word.meterId()));
         } else if (sequence <= lastSequence) {
             if (sequence != lastSequence) revert SequenceNotRising(sequence, lastSequence);
@@ -205,11 +208,14 @@ abstract contract MeterReadings is IMeterReadings, MeterEnergy {
 
     /// @dev V3: count numbers left out between the latest reading and `sequence`.
     function _countSkipped(MeterWord word, uint256 sequence) internal {
-        uint256 expected = word.sequence() + 1;
-        if (sequence == expected) return;
-        // Both below 2^32, and skipped numbers are counted at most once each.
-        _meters[word.meterId()].skippedSequences += uint32(sequence - expected);
-        emit SequenceSkipped(uint32(word.meterId()), uint32(expected), uint32(sequence));
+        // Unchecked: the caller has found `sequence` to be above the last one; both have 32 bits, and a
+        // number is skipped at most once, so their count fits as well.
+        unchecked {
+            uint256 expected = word.sequence() + 1;
+            if (sequence == expected) return;
+            _meters[word.meterId()].skippedSequences += uint32(sequence - expected);
+            emit SequenceSkipped(uint32(word.meterId()), uint32(expected), uint32(sequence));
+        }
     }
 
     function _emitAccepted(MeterWord word, uint256 sequence, Snapshot memory snapshot) internal {
@@ -258,23 +264,29 @@ abstract contract MeterReadings is IMeterReadings, MeterEnergy {
 
     /// @dev V1
     function _requireActive(MeterWord word) internal pure {
-        MeterStatus status = word.status();
-        if (status != MeterStatus.ACTIVE) revert MeterNotActive(uint32(word.meterId()), status);
+        if (!word.isActive()) revert MeterNotActive(uint32(word.meterId()), word.status());
     }
 
     /// @dev V7, ahead
     function _requireNotFuture(uint256 timestamp) internal view {
-        uint256 latestAllowed = block.timestamp + MAX_CLOCK_LEAD;
-        if (timestamp > latestAllowed) revert ReadingInFuture(timestamp, latestAllowed);
+        // Unchecked: the chain's clock is far below 2^256.
+        unchecked {
+            uint256 latestAllowed = block.timestamp + MAX_CLOCK_LEAD;
+            if (timestamp > latestAllowed) revert ReadingInFuture(timestamp, latestAllowed);
+        }
     }
 
     /// @dev V7, behind: the deadline of the slot that ends at the snapshot, which stands at the start of
     /// `slot`.
     function _requireInTime(uint256 slot) internal view {
-        uint256 deadline = _readingDeadline(slot == 0 ? 0 : slot - 1);
-        if (block.timestamp >= deadline) revert ReadingTooLate(block.timestamp, deadline);
+        // Unchecked: slot 0 is handled apart.
+        unchecked {
+            uint256 deadline = _readingDeadline(slot == 0 ? 0 : slot - 1);
+            if (block.timestamp >= deadline) revert ReadingTooLate(block.timestamp, deadline);
+        }
     }
 
+    /// @dev What the meter's word can hold.
     function _requireInRange(Snapshot memory snapshot) internal pure {
         _requireAtMost(snapshot.importWh, MeterWordLib.MAX_REGISTER_WH);
         _requireAtMost(snapshot.exportWh, MeterWordLib.MAX_REGISTER_WH);

@@ -75,7 +75,7 @@ abstract contract MeterRegistry is IMeterRegistry, AccessManaged, EIP712 {
         address signer = _recover(registrationDigest(registration), signature);
         if (signer != deviceKey) revert WrongSigner(signer, deviceKey);
         MeterWord known = _words[deviceKey];
-        if (known.status() != MeterStatus.UNKNOWN) {
+        if (known.isKnown()) {
             revert DeviceKeyTaken(deviceKey, uint32(known.meterId()));
         }
         _checkRegisters(registration);

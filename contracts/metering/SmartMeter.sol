@@ -4,7 +4,6 @@ pragma solidity 0.8.34;
 import {ISmartMeter} from "../interfaces/ISmartMeter.sol";
 import {DAY_SECONDS, SLOT_SECONDS} from "../libraries/MeterConstants.sol";
 import {MeterWord} from "../libraries/MeterWord.sol";
-import {MeterStatus} from "../types/MeterInfo.sol";
 import {MeterDays} from "./MeterDays.sol";
 import {MeterRegistry} from "./MeterRegistry.sol";
 
@@ -21,7 +20,7 @@ contract SmartMeter is ISmartMeter, MeterDays {
     /// @inheritdoc ISmartMeter
     function submitReading(MeterReading calldata reading) external {
         MeterWord word = _words[msg.sender];
-        if (word.status() == MeterStatus.UNKNOWN) revert UnknownDevice(msg.sender);
+        if (!word.isKnown()) revert UnknownDevice(msg.sender);
         _submit(
             msg.sender,
             word,
@@ -65,7 +64,7 @@ contract SmartMeter is ISmartMeter, MeterDays {
     /// @dev The meter whose device calls, or else the connection meter the caller owns.
     function _wordOfCaller() private view returns (MeterWord word) {
         word = _words[msg.sender];
-        if (word.status() != MeterStatus.UNKNOWN) return word;
+        if (word.isKnown()) return word;
         uint256 meterId = _ownerMeters[msg.sender].connectionId;
         if (meterId == 0) revert NoMeter(msg.sender);
         (, word) = _wordOf(meterId);
