@@ -1,8 +1,8 @@
 """The reference model: the market rules once more, slowly and obviously, without a chain.
 
-Plain dataclasses, dicts and loops; integers throughout; nothing packed, nothing cached. Whoever asks
-what the contracts must do reads here, and tests run both in lock-step. A call that the rules forbid
-raises `Refused` with the name of the contract's custom error and changes nothing.
+Plain dataclasses, dicts and loops; integers throughout; nothing packed, nothing cached. Whoever
+asks what the contracts must do reads here, and tests run both in lock-step. A call that the rules
+forbid raises `Refused` with the name of the contract's custom error and changes nothing.
 
 One concept a module: `book` and `trading` (orders), `call_auction`, `meters`, `metering` and
 `slot_energy`, `ledger`, `settlement` and `delivery`, `certificates`, `zones`, `tariffs`, `terms`,

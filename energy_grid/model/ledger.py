@@ -70,7 +70,12 @@ class Operator:
 
 @dataclass
 class Ledger:
-    """All money entries, and the rules by which money moves between them."""
+    """All money entries, and the rules by which money moves between them.
+
+    Attributes:
+        ids_given: Number of short account ids used up so far.
+        others: Money of accounts that the model does not follow (it may begin in mid-life).
+    """
 
     security_deposit: int
     bond_floor: int
@@ -79,6 +84,8 @@ class Ledger:
     treasury: Account = field(default_factory=lambda: Account(TREASURY))
     clearing: int = 0
     tracked_total: int = 0
+    ids_given: int = 0
+    others: int = 0
 
     # --- who ---
 
@@ -103,6 +110,7 @@ class Ledger:
             + self.treasury.free
             + sum(operator.bond for operator in self.operators.values())
             + self.clearing
+            + self.others
         )
 
     # --- money in and out ---

@@ -118,7 +118,8 @@ class Market:
             raise Refused("AlreadyEnrolled", account=account.address)
         if account.address == self.ledger.treasury.address:
             raise Refused("ReservedAddress", account=account.address)
-        account.account_id = len(self.ledger.accounts) + 1
+        self.ledger.ids_given += 1
+        account.account_id = self.ledger.ids_given
         self.ledger.accounts[account.address] = account
         return account
 

@@ -10,11 +10,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
-from energy_grid.eip712 import MeterReading
+from energy_grid.day_words import LaneWidth, Quality, SlotRegisters, unpack_day
+from energy_grid.eip712 import MeterDay, MeterReading
+from energy_grid.errors import InvalidValueError
 from energy_grid.model.meters import Meter, MeterRegistry, MeterStatus, Snapshot, slot_cap_wh
 from energy_grid.model.refused import Refused
 from energy_grid.slots import is_aligned, reading_deadline, slot_of
-from energy_grid.units import SLOT_SECONDS, SLOTS_PER_DAY, MeterId, UnixSeconds, Wh
+from energy_grid.units import (
+    SECONDS_PER_DAY,
+    SLOT_SECONDS,
+    SLOTS_PER_DAY,
+    MilliHertz,
+    MilliVolt,
+    UnixSeconds,
+    Wh,
+)
 
 MAX_CLOCK_AHEAD_SECONDS = 30
 ROLLOVER_FROM_PERCENT = 90
@@ -42,6 +52,8 @@ class Metering:
         meter = self.registry.meter(reading.meter_id)
         if signer != meter.registration.device:
             raise Refused("WrongDeviceKey", meterId=reading.meter_id, signer=signer)
+        if reading.sequence == 0:
+            raise Refused("SequenceNotRising", given=0, last=meter.last.reading.sequence)
         meter.require_active()
         return self._record(meter, reading, now)
 
@@ -54,6 +66,90 @@ class Metering:
             except Refused:
                 continue
         return accepted
+
+    def submit_day(self, day: MeterDay, signer: str, now: int) -> int:
+        """Take a signed day: what is new of it, snapshot by snapshot. Returns how many were new."""
+        meter = self.registry.meter(day.meter_id)
+        if signer != meter.registration.device:
+            raise Refused("WrongDeviceKey", meterId=day.meter_id, signer=signer)
+        meter.require_active()
+        if day.day_start % SECONDS_PER_DAY:
+            raise Refused("TimestampMisaligned", given=day.day_start, unit=SECONDS_PER_DAY)
+        if day.day_start + SECONDS_PER_DAY > now + MAX_CLOCK_AHEAD_SECONDS:
+            raise Refused("ReadingInFuture", given=day.day_start + SECONDS_PER_DAY)
+        last = meter.last.reading
+        if day.first_sequence == 0:
+            raise Refused("SequenceNotRising", given=0, last=last.sequence)
+        for base_wh in (day.import_wh, day.export_wh):
+            if base_wh >= meter.registration.register_width_wh:
+                raise Refused("BaseAboveWidth", givenWh=base_wh)
+        readings = day_snapshots(meter, day)
+        check_form(readings[-1], now)
+        if last.timestamp >= readings[-1].timestamp:
+            self._compare_with_record(meter, readings[-1], now)
+            return 0
+        conflict = self._conflict_of_day(last, day, readings)
+        if conflict is not None:
+            self._quarantine(meter, conflict)
+            return 0
+        check_deadline(readings[-1].timestamp, now)
+        return self._record_day(meter, readings, now)
+
+    @staticmethod
+    def _conflict_of_day(
+        last: MeterReading, day: MeterDay, readings: Sequence[MeterReading]
+    ) -> MeterReading | None:
+        """V4: where a day meets the record, registers and numbers must agree."""
+        for place, reading in enumerate(readings):
+            if reading.timestamp != last.timestamp:
+                continue
+            if not same_registers(reading, last):
+                return reading
+            if place and last.sequence and reading.sequence != last.sequence:
+                return reading
+            if place:
+                return None
+        if day.first_sequence > last.sequence:
+            return None
+        if last.sequence <= readings[-1].sequence:
+            return readings[0] if last.timestamp >= readings[0].timestamp else readings[-1]
+        raise Refused("SequenceNotRising", given=day.first_sequence, last=last.sequence)
+
+    @staticmethod
+    def _record_day(meter: Meter, readings: Sequence[MeterReading], now: int) -> int:
+        base, snapshots = readings[0], readings[1:]
+        accepted = 0
+        last = meter.last.reading
+        base_is_in_time = now < reading_deadline(slot_of(base.timestamp) - 1)
+        if last.timestamp < base.timestamp and base_is_in_time and base.sequence > last.sequence:
+            append(meter, base)
+            accepted += 1
+        for reading in snapshots:
+            if reading.timestamp > meter.last.reading.timestamp:
+                append(meter, reading)
+                accepted += 1
+        return accepted
+
+    def report_equivocation(
+        self,
+        first: tuple[MeterReading, str],
+        second: tuple[MeterReading, str],
+        now: int,
+    ) -> None:
+        """Quarantine a meter whose key signed two readings that exclude each other."""
+        (one, one_signer), (other, other_signer) = first, second
+        same_place = one.timestamp == other.timestamp or one.sequence == other.sequence
+        if one.meter_id != other.meter_id or one == other or not same_place:
+            raise Refused("NoConflict")
+        meter = self.registry.meter(one.meter_id)
+        for signer in (one_signer, other_signer):
+            if signer != meter.registration.device:
+                raise Refused("WrongDeviceKey", meterId=one.meter_id, signer=signer)
+        meter.require_active()
+        later = max(one, other, key=lambda reading: reading.timestamp)
+        if later.timestamp > now + MAX_CLOCK_AHEAD_SECONDS:
+            raise Refused("ReadingInFuture", given=later.timestamp)
+        self._quarantine(meter, later)
 
     def _record(self, meter: Meter, reading: MeterReading, now: int) -> Outcome:
         check_form(reading, now)
@@ -151,28 +247,48 @@ def register_rise(previous: int, current: int, width: int) -> int:
     raise Refused("RegisterFell", givenWh=current, lastWh=previous)
 
 
-def day_snapshots(
-    meter_id: int,
-    first_sequence: int,
-    day_start: int,
-    base: tuple[int, int],
-    differences: Sequence[tuple[int, int]],
-    register_width_wh: int,
-) -> list[MeterReading]:
-    """The 96 readings that a signed day stands for."""
-    imported, exported = base
-    readings = []
-    for place, (import_wh, export_wh) in enumerate(differences):
-        imported = (imported + import_wh) % register_width_wh
-        exported = (exported + export_wh) % register_width_wh
-        readings.append(
-            MeterReading(
-                MeterId(meter_id),
-                first_sequence + place,
-                UnixSeconds(day_start + SLOT_SECONDS * (place + 1)),
-                Wh(imported),
-                Wh(exported),
-            )
-        )
-    assert len(readings) == SLOTS_PER_DAY
+def day_snapshots(meter: Meter, day: MeterDay) -> list[MeterReading]:
+    """The base of a signed day and the 96 readings it stands for, in order of time."""
+    width = meter.registration.register_width_wh
+    imported, exported = int(day.import_wh), int(day.export_wh)
+    readings = [snapshot_of_day(day, 0, imported, exported)]
+    for place, moved in enumerate(checked_lanes(meter, day), start=1):
+        imported = (imported + moved.import_wh) % width
+        exported = (exported + moved.export_wh) % width
+        readings.append(snapshot_of_day(day, place, imported, exported))
     return readings
+
+
+def snapshot_of_day(day: MeterDay, place: int, import_wh: int, export_wh: int) -> MeterReading:
+    """Snapshot `place` of a day: 0 is the base at midnight, 96 the end."""
+    is_last = place == SLOTS_PER_DAY
+    return MeterReading(
+        meter_id=day.meter_id,
+        sequence=day.first_sequence + place - 1,
+        timestamp=UnixSeconds(day.day_start + SLOT_SECONDS * place),
+        import_wh=Wh(import_wh),
+        export_wh=Wh(export_wh),
+        frequency_millihz=day.frequency_millihz if is_last else MilliHertz(0),
+        voltage_millivolts=day.voltage_millivolts if is_last else MilliVolt(0),
+    )
+
+
+def checked_lanes(meter: Meter, day: MeterDay) -> Sequence[SlotRegisters]:
+    """The 96 quarter hours of a day, if its words are in form and physics allows them."""
+    width = LaneWidth.WIDE if meter.wide_lanes else LaneWidth.NARROW
+    if len(day.words) != width.words_per_day:
+        raise Refused("WrongWordCount", given=len(day.words), expected=width.words_per_day)
+    try:
+        lanes = unpack_day(day.words, width)
+    except InvalidValueError as error:
+        raise Refused("MalformedDayWord") from error
+    for lane in lanes:
+        if lane.quality is not Quality.MEASURED:
+            raise Refused("MalformedDayWord")
+        for energy_wh, rated_w in (
+            (lane.import_wh, meter.registration.rated_import_w),
+            (lane.export_wh, meter.registration.rated_export_w),
+        ):
+            if energy_wh > slot_cap_wh(rated_w):
+                raise Refused("EnergyAboveCap", givenWh=energy_wh)
+    return lanes

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum, IntEnum
+from enum import Enum
 
-from energy_grid.eip712 import MeterReading
+from energy_grid.eip712 import MeterKind, MeterReading
 from energy_grid.model.refused import Refused
 from energy_grid.slots import reading_deadline, slot_of, slot_start
 from energy_grid.units import MeterId, UnixSeconds, Wh, slot_energy_wh
@@ -16,14 +16,6 @@ MAX_REGISTER_WIDTH_WH = 2**40
 MIN_REGISTER_WIDTH_SLOTS = 10 * 96
 MAX_REGISTRATION_AHEAD_SECONDS = 7 * 86_400
 NARROW_MAX_RATED_W = 59_578
-
-
-class MeterKind(IntEnum):
-    """What a meter measures."""
-
-    CONNECTION = 0
-    CONNECTION_WITH_STORAGE = 1
-    PRODUCTION = 2
 
 
 class MeterStatus(Enum):
@@ -106,9 +98,14 @@ def slot_cap_wh(rated_w: int) -> int:
 
 @dataclass
 class MeterRegistry:
-    """All meters ever registered."""
+    """All meters ever registered.
+
+    Attributes:
+        ids_given: Number of meter ids used up so far.
+    """
 
     meters: dict[int, Meter] = field(default_factory=dict)
+    ids_given: int = 0
 
     def meter(self, meter_id: int) -> Meter:
         """A registered meter."""
@@ -134,7 +131,8 @@ class MeterRegistry:
                 raise Refused("DeviceKeyTaken", meterId=meter.meter_id)
         previous = self._check_owner(wanted)
         self._check_first_slot(wanted, previous, now)
-        meter = Meter(len(self.meters) + 1, wanted, previous)
+        self.ids_given += 1
+        meter = Meter(self.ids_given, wanted, previous)
         starts_at = slot_start(wanted.first_slot)
         baseline = MeterReading(
             MeterId(meter.meter_id),

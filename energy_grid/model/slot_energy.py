@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from energy_grid.day_words import Quality
-from energy_grid.model.meters import Meter, MeterKind, MeterRegistry, MeterStatus
+from energy_grid.eip712 import MeterKind
+from energy_grid.model.meters import Meter, MeterRegistry, MeterStatus
 from energy_grid.slots import reading_deadline, slot_of, slot_start
 
 MAX_INTERPOLATED_SLOTS = 96

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from energy_grid.eip712 import MeterReading
+from energy_grid.eip712 import MeterKind, MeterReading
 from energy_grid.ids import Side
 from energy_grid.model.market import Market
 from energy_grid.model.metering import Outcome
-from energy_grid.model.meters import Meter, MeterKind, Registration
+from energy_grid.model.meters import Meter, Registration
 from energy_grid.model.tariffs import TariffBounds
 from energy_grid.model.terms import MarketTerms, Tariff
 from energy_grid.model.trading import Quote

@@ -9,11 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from energy_grid.day_words import Quality
-from energy_grid.eip712 import MeterReading
+from energy_grid.eip712 import MeterKind, MeterReading
 from energy_grid.model.metering import Metering, Outcome, register_rise
 from energy_grid.model.meters import (
     Meter,
-    MeterKind,
     MeterStatus,
     Registration,
     slot_cap_wh,

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from energy_grid.eip712 import MeterKind
 from energy_grid.ids import Side, TransactionId
-from energy_grid.model.meters import MeterKind
 from energy_grid.model.refused import Refused
 from energy_grid.model.settlement import Basis, ImbalancePrices, imbalance_due
 from energy_grid.products import Period, Product
