@@ -47,12 +47,13 @@ interface IEnergyMarket is IEnergyTrading {
 
     /* EVENTS: together they rebuild every order, level and delegate */
 
-    /// @notice An order entered the book. `quote` is as given (see `Quote` for the fields).
-    event OrderPlaced(uint256 indexed orderId, address indexed account, Quote quote);
+    /// @notice An order entered the book. The id names product, account, side and record; `quote` is
+    /// as given (see `Quote` for the fields).
+    event OrderPlaced(uint256 indexed orderId, Quote quote);
 
-    /// @notice What was open of `orderId` left the book and `newOrderId` entered it, in the same
+    /// @notice What was open of `replacedId` left the book and `orderId` entered it, in the same
     /// record: fills stay, improvement is released.
-    event OrderReplaced(uint256 indexed orderId, uint256 indexed newOrderId, Quote quote);
+    event OrderReplaced(uint256 indexed orderId, uint256 replacedId, Quote quote);
 
     /// @notice The owner or its delegate withdrew `lots` per slot; improvement is released.
     event OrderCancelled(uint256 indexed orderId, uint256 lots);

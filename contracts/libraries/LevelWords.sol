@@ -42,8 +42,8 @@ library LevelWords {
     uint256 private constant TAG = 240;
 
     /// @notice Storage key of the word with `tick`: `ringKey 36 | side 1 | word 7`.
-    function key(ProductId product, bool isSell, uint256 tick) internal pure returns (uint256) {
-        return (BookHeads.key(product, isSell) << 7) | (tick / TICKS_PER_WORD);
+    function key(ProductId product, uint256 side, uint256 tick) internal pure returns (uint256) {
+        return (BookHeads.key(product, side) << 7) | (tick / TICKS_PER_WORD);
     }
 
     /// @notice The word itself if it is of this turn, else an empty one.
@@ -65,31 +65,38 @@ library LevelWords {
 
     /// @notice More lots at `tick`; reverts if the lane cannot hold them.
     function plus(LevelWord word, uint256 tick, uint256 lots_) internal pure returns (LevelWord) {
-        uint256 total = lots(word, tick) + lots_;
-        if (total > MAX_LOTS) revert IEnergyMarket.LevelFull(total, MAX_LOTS);
-        return LevelWord.wrap(LevelWord.unwrap(word) + (lots_ << _shift(tick)));
+        uint256 shift = _shift(tick);
+        // Orders are below 2^28 lots and so is the lane, before and after: no carry.
+        unchecked {
+            uint256 total = ((LevelWord.unwrap(word) >> shift) & MAX_LOTS) + lots_;
+            if (total > MAX_LOTS) revert IEnergyMarket.LevelFull(total, MAX_LOTS);
+            return LevelWord.wrap(LevelWord.unwrap(word) + (lots_ << shift));
+        }
     }
 
     /// @notice Fewer lots at `tick`.
     /// @dev Lanes are the sums of their open orders, so the lane holds at least what one of them has;
     /// the assertion keeps a broken sum from borrowing from the next lane.
     function minus(LevelWord word, uint256 tick, uint256 lots_) internal pure returns (LevelWord) {
-        assert(lots(word, tick) >= lots_);
+        uint256 shift = _shift(tick);
+        assert((LevelWord.unwrap(word) >> shift) & MAX_LOTS >= lots_);
         unchecked {
-            return LevelWord.wrap(LevelWord.unwrap(word) - (lots_ << _shift(tick)));
+            return LevelWord.wrap(LevelWord.unwrap(word) - (lots_ << shift));
         }
     }
 
     /// @notice Whether a lane above that of `tick` holds lots.
     function hasAbove(LevelWord word, uint256 tick) internal pure returns (bool) {
-        // For lane 7 the shift leaves the tag, which is not in LANES >> 224 == 0.
-        uint256 shift = _shift(tick) + LANE_BITS;
-        return (LevelWord.unwrap(word) & LANES) >> shift != 0;
+        unchecked {
+            return (LevelWord.unwrap(word) & LANES) >> (_shift(tick) + LANE_BITS) != 0;
+        }
     }
 
     /// @notice Whether a lane below that of `tick` holds lots.
     function hasBelow(LevelWord word, uint256 tick) internal pure returns (bool) {
-        return LevelWord.unwrap(word) & ((1 << _shift(tick)) - 1) != 0;
+        unchecked {
+            return LevelWord.unwrap(word) & ((1 << _shift(tick)) - 1) != 0;
+        }
     }
 
     /// @notice Highest (`fromTop`) or lowest of the eight lanes that hold lots.
@@ -100,7 +107,9 @@ library LevelWords {
     }
 
     function _shift(uint256 tick) private pure returns (uint256) {
-        return (tick % TICKS_PER_WORD) * LANE_BITS;
+        unchecked {
+            return (tick % TICKS_PER_WORD) * LANE_BITS; // at most 7 * 28
+        }
     }
 }
 
@@ -113,8 +122,8 @@ library BookHeads {
     uint256 private constant TAG = 240;
 
     /// @notice Storage key of a head: `ringKey 36 | side 1`.
-    function key(ProductId product, bool isSell) internal pure returns (uint256) {
-        return (product.ringKey() << 1) | (isSell ? 1 : 0);
+    function key(ProductId product, uint256 side) internal pure returns (uint256) {
+        return (product.ringKey() << 1) | side;
     }
 
     /// @notice The head itself if it is of this turn, else an empty one.
@@ -147,12 +156,16 @@ library BookHeads {
 
     /// @notice Whether a level word above that of `tick` holds lots.
     function hasAbove(BookHead head, uint256 tick) internal pure returns (bool) {
-        return map(head) >> (tick / LevelWords.TICKS_PER_WORD + 1) != 0;
+        unchecked {
+            return map(head) >> (tick / LevelWords.TICKS_PER_WORD + 1) != 0;
+        }
     }
 
     /// @notice Whether a level word below that of `tick` holds lots.
     function hasBelow(BookHead head, uint256 tick) internal pure returns (bool) {
-        return BookHead.unwrap(head) & (_bit(tick) - 1) != 0;
+        unchecked {
+            return BookHead.unwrap(head) & (_bit(tick) - 1) != 0;
+        }
     }
 
     /// @notice Number of the highest (`fromTop`) or lowest level word that holds lots.

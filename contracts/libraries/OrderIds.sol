@@ -26,11 +26,11 @@ library OrderIds {
         ProductId product_,
         uint256 accountId_,
         uint256 recordIndex_,
-        bool isSell_,
+        uint256 side_,
         uint256 sequence_
     ) internal pure returns (uint256) {
         return (uint256(ProductId.unwrap(product_)) << 72) | (accountId_ << 48) | (recordIndex_ << 40)
-            | (isSell_ ? 1 << 32 : 0) | sequence_;
+            | (side_ << 32) | sequence_;
     }
 
     /// @dev Bits above 127 are cut off here; `OrderRecords.holds` refuses ids that have some.

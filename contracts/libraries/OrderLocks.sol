@@ -23,19 +23,48 @@ library OrderLocks {
         uint256 lotTickValue
     ) internal pure returns (uint256) {
         unchecked {
-            uint256 open = record.open();
-            if (record.isSell()) {
-                // Never negative: no order stands above the cap, so no fill does.
-                uint256 cap = terms.capTicks();
-                uint256 ticks = open * (cap - record.limitTick()) + record.filled() * cap
-                    - record.filledTicks() + record.improvementTicks();
-                return ticks * lotTickValue;
+            uint256 lots = record.open();
+            uint256 ticks = lots * record.limitTick();
+            uint256 improvement;
+            uint256 filled = record.filled();
+            if (filled == 0) {
+                if (lots == 0) return 0;
+            } else {
+                lots += filled;
+                ticks += record.filledTicks();
+                improvement = record.improvementTicks();
             }
-            uint256 cost = (
-                open * record.limitTick() + record.filledTicks() + record.improvementTicks()
-            ) * lotTickValue;
-            return cost + networkFee(open + record.filled(), terms, lotWh)
+            if (record.isSell()) return sellLock(lots, ticks, improvement, terms, lotTickValue);
+            return buyLock(lots, ticks + improvement, terms, lotWh, lotTickValue);
+        }
+    }
+
+    /// @notice Lock of `lots`, open and bought, that cost `ticks` (lots * price) at worst.
+    function buyLock(
+        uint256 lots,
+        uint256 ticks,
+        PackedTerms terms,
+        uint256 lotWh,
+        uint256 lotTickValue
+    ) internal pure returns (uint256) {
+        unchecked {
+            uint256 cost = ticks * lotTickValue;
+            return cost + networkFee(lots, terms, lotWh)
                 + (cost * terms.tradingFeeBps() + (BPS - 1)) / BPS;
+        }
+    }
+
+    /// @notice Lock of `lots`, open and sold, that earn `ticks` (lots * price) if they are delivered.
+    function sellLock(
+        uint256 lots,
+        uint256 ticks,
+        uint256 improvement,
+        PackedTerms terms,
+        uint256 lotTickValue
+    ) internal pure returns (uint256) {
+        unchecked {
+            // Never negative: no order stands above the cap, so no fill does.
+            return (lots * terms.capTicks() - ticks + improvement) * lotTickValue;
         }
     }
 

@@ -45,13 +45,13 @@ library OrderRecords {
 
     /// @notice A new order without sequence and count.
     /// @dev Warning: every argument must fit its field.
-    function create(uint256 tag_, uint256 expiresAt_, bool isSell_, uint256 limitTick_, uint256 lots)
+    function create(uint256 tag_, uint256 expiresAt_, uint256 side_, uint256 limitTick_, uint256 lots)
         internal
         pure
         returns (OrderRecord)
     {
         return OrderRecord.wrap(
-            (tag_ << TAG) | (expiresAt_ << EXPIRES_AT) | (isSell_ ? 1 << SIDE : 0)
+            (tag_ << TAG) | (expiresAt_ << EXPIRES_AT) | (side_ << SIDE)
                 | (limitTick_ << LIMIT_TICK) | lots
         );
     }
@@ -78,8 +78,13 @@ library OrderRecords {
         return (OrderRecord.unwrap(record) >> CANCELLED) & 1 != 0;
     }
 
+    /// @notice 0 buy, 1 sell.
+    function side(OrderRecord record) internal pure returns (uint256) {
+        return (OrderRecord.unwrap(record) >> SIDE) & 1;
+    }
+
     function isSell(OrderRecord record) internal pure returns (bool) {
-        return (OrderRecord.unwrap(record) >> SIDE) & 1 != 0;
+        return side(record) != 0;
     }
 
     function limitTick(OrderRecord record) internal pure returns (uint256) {
@@ -125,13 +130,9 @@ library OrderRecords {
 
     /* CHANGING */
 
-    function withSequence(OrderRecord record, uint256 sequence_)
-        internal
-        pure
-        returns (OrderRecord)
-    {
-        uint256 mask = uint256(0xffffffff) << SEQUENCE;
-        return OrderRecord.wrap((OrderRecord.unwrap(record) & ~mask) | (sequence_ << SEQUENCE));
+    /// @notice Number a new order. @dev Warning: only one that has no sequence yet.
+    function numbered(OrderRecord record, uint256 sequence_) internal pure returns (OrderRecord) {
+        return OrderRecord.wrap(OrderRecord.unwrap(record) | (sequence_ << SEQUENCE));
     }
 
     function withCount(OrderRecord record, uint256 count_) internal pure returns (OrderRecord) {

@@ -20,7 +20,7 @@ type PackedTerms is uint256;
 ///  +---------------+---------+
 /// ```
 /// - `seq`: orders accepted so far.
-/// - `current` holds from slot `currentFrom`, `next` from `nextFrom` (0: no next terms). Terms before
+/// - `current` holds from slot `currentFrom`, `next` from `nextFrom` (`NEVER`: no change known). Terms before
 ///   `currentFrom` lie in a history of their own, off the hot path.
 type ZoneWord is uint256;
 
@@ -73,6 +73,9 @@ library TermsLib {
 
 /// @notice Named access to the fields of a `ZoneWord`.
 library ZoneWords {
+    /// @dev The last slot that 28 bits count, in the year 9,600.
+    uint256 internal constant NEVER = (1 << 28) - 1;
+
     uint256 private constant MASK_28 = (1 << 28) - 1;
     uint256 private constant MASK_33 = (1 << 33) - 1;
     uint256 private constant CURRENT = 32;
@@ -111,8 +114,7 @@ library ZoneWords {
 
     /// @notice Terms of products that start at `slot`, for slots from `currentFrom` on.
     function termsFrom(ZoneWord word, uint256 slot) internal pure returns (PackedTerms) {
-        uint256 from = word.nextFrom();
-        return from != 0 && slot >= from ? word.next() : word.current();
+        return slot < word.nextFrom() ? word.current() : word.next();
     }
 
     function halt(ZoneWord word) internal pure returns (Halt memory) {
@@ -130,17 +132,16 @@ library ZoneWords {
         return ZoneWord.unwrap(word) >> HALT_EXPIRES;
     }
 
-    /// @notice Whether `what` (PLACE or MATCH) is halted at `nowSeconds` for [startSlot, endSlot).
-    function isHalted(
-        ZoneWord word,
-        HaltScope what,
-        uint256 startSlot,
-        uint256 endSlot,
-        uint256 nowSeconds
-    ) internal pure returns (bool) {
+    /// @notice Whether the halt, if it has not expired, stops `what` (PLACE or MATCH) for the slots
+    /// [startSlot, startSlot + length).
+    function haltCovers(ZoneWord word, HaltScope what, uint256 startSlot, uint256 length)
+        internal
+        pure
+        returns (bool)
+    {
         uint256 raw = ZoneWord.unwrap(word);
-        return nowSeconds < word.haltExpiresAt() && (raw >> HALT_SCOPE) & uint256(what) != 0
-            && startSlot < (raw >> HALT_TO) & MASK_28 && endSlot > (raw >> HALT_FROM) & MASK_28;
+        return (raw >> HALT_SCOPE) & uint256(what) != 0 && startSlot < (raw >> HALT_TO) & MASK_28
+            && startSlot + length > (raw >> HALT_FROM) & MASK_28;
     }
 
     /* CHANGING */

@@ -26,6 +26,8 @@ abstract contract ContinuousBook is MarketZones {
 
     /* CONSTANTS */
 
+    uint256 internal constant BUY = uint256(OrderType.BUY);
+    uint256 internal constant SELL = uint256(OrderType.SELL);
     uint256 internal constant MIN_LOTS = 10;
     uint256 internal constant MAX_RECORDS = 16;
     uint256 internal constant MAX_TICK = 1023;
@@ -97,12 +99,12 @@ abstract contract ContinuousBook is MarketZones {
 
     /// @inheritdoc IEnergyMarket
     function bestBid(ProductId product) external view returns (uint256 pricePerKWh, uint256 lots) {
-        return _best(product, false);
+        return _best(product, BUY);
     }
 
     /// @inheritdoc IEnergyMarket
     function bestAsk(ProductId product) external view returns (uint256 pricePerKWh, uint256 lots) {
-        return _best(product, true);
+        return _best(product, SELL);
     }
 
     /// @inheritdoc IEnergyMarket
@@ -113,7 +115,7 @@ abstract contract ContinuousBook is MarketZones {
     {
         product.requireContinuous();
         if (limitTick > MAX_TICK) revert PriceAboveCap(limitTick, MAX_TICK);
-        LevelWord word = _levels[LevelWords.key(product, side == OrderType.SELL, limitTick)];
+        LevelWord word = _levels[LevelWords.key(product, uint256(side), limitTick)];
         return word.ofTurn(product.tag()).lots(limitTick);
     }
 
@@ -126,26 +128,26 @@ abstract contract ContinuousBook is MarketZones {
     /* INTERNAL: LEVELS */
 
     /// @dev The head is touched only when a level word changes between empty and not empty.
-    function _addToLevel(ProductId product, bool isSell, uint256 tick, uint256 lots) internal {
+    function _addToLevel(ProductId product, uint256 side, uint256 tick, uint256 lots) internal {
         uint256 tag = product.tag();
-        uint256 key = LevelWords.key(product, isSell, tick);
+        uint256 key = LevelWords.key(product, side, tick);
         LevelWord word = _levels[key].ofTurn(tag);
         if (word.isEmpty()) {
-            uint256 headKey = BookHeads.key(product, isSell);
+            uint256 headKey = BookHeads.key(product, side);
             _heads[headKey] = _heads[headKey].ofTurn(tag).withWord(tick);
         }
         _levels[key] = word.plus(tick, lots);
     }
 
-    function _takeFromLevel(ProductId product, bool isSell, uint256 tick, uint256 lots) internal {
-        uint256 key = LevelWords.key(product, isSell, tick);
+    function _takeFromLevel(ProductId product, uint256 side, uint256 tick, uint256 lots) internal {
+        uint256 key = LevelWords.key(product, side, tick);
         LevelWord word = _levels[key];
         // An expired order may be removed so late that the next turn's product has the word already.
         if (!word.isOfTurn(product.tag())) return;
         word = word.minus(tick, lots);
         _levels[key] = word;
         if (word.isEmpty()) {
-            uint256 headKey = BookHeads.key(product, isSell);
+            uint256 headKey = BookHeads.key(product, side);
             // A level word is not empty only while its bit in the head of the same turn is set.
             _heads[headKey] = _heads[headKey].withoutWord(tick);
         }
@@ -154,44 +156,44 @@ abstract contract ContinuousBook is MarketZones {
     /// @dev In one level word, as when a quote moves by a tick or two, one read and one write do.
     function _moveLevel(
         ProductId product,
-        bool isSell,
+        uint256 side,
         uint256 oldTick,
         uint256 oldLots,
         uint256 newTick,
         uint256 newLots
     ) internal {
         if (oldTick / LevelWords.TICKS_PER_WORD == newTick / LevelWords.TICKS_PER_WORD) {
-            uint256 key = LevelWords.key(product, isSell, newTick);
+            uint256 key = LevelWords.key(product, side, newTick);
             // Not empty before or after, so the head stays as it is.
             _levels[key] = _levels[key].minus(oldTick, oldLots).plus(newTick, newLots);
         } else {
-            _takeFromLevel(product, isSell, oldTick, oldLots);
-            _addToLevel(product, isSell, newTick, newLots);
+            _takeFromLevel(product, side, oldTick, oldLots);
+            _addToLevel(product, side, newTick, newLots);
         }
     }
 
     function _matchedLots(ProductId product) internal view returns (uint256) {
-        return _heads[BookHeads.key(product, false)].ofTurn(product.tag()).matchedLots();
+        return _heads[BookHeads.key(product, BUY)].ofTurn(product.tag()).matchedLots();
     }
 
-    function _best(ProductId product, bool isSell)
+    function _best(ProductId product, uint256 side)
         private
         view
         returns (uint256 pricePerKWh, uint256 lots)
     {
         product.requireContinuous();
-        uint256 tick = _bestTick(product, isSell);
+        uint256 tick = _bestTick(product, side);
         if (tick == 0) return (0, 0);
-        lots = _levels[LevelWords.key(product, isSell, tick)].lots(tick);
+        lots = _levels[LevelWords.key(product, side, tick)].lots(tick);
         return (tick * TICK_SIZE, lots);
     }
 
     /// @dev Zero if the side is empty.
-    function _bestTick(ProductId product, bool isSell) internal view returns (uint256 tick) {
-        BookHead head = _heads[BookHeads.key(product, isSell)].ofTurn(product.tag());
+    function _bestTick(ProductId product, uint256 side) internal view returns (uint256 tick) {
+        BookHead head = _heads[BookHeads.key(product, side)].ofTurn(product.tag());
         if (head.map() == 0) return 0;
-        tick = head.bestWord(!isSell) * LevelWords.TICKS_PER_WORD;
-        tick += _levels[LevelWords.key(product, isSell, tick)].bestLane(!isSell);
+        tick = head.bestWord(side == BUY) * LevelWords.TICKS_PER_WORD;
+        tick += _levels[LevelWords.key(product, side, tick)].bestLane(side == BUY);
     }
 
     /* INTERNAL: RECORDS */
@@ -218,7 +220,7 @@ abstract contract ContinuousBook is MarketZones {
         uint16 zone = product.zone();
         PackedTerms terms = _requireTerms(_zones[zone], zone, product.startSlot());
         return OrderRecordView({
-            orderId: OrderIds.pack(product, accountId, index, record.isSell(), record.sequence()),
+            orderId: OrderIds.pack(product, accountId, index, record.side(), record.sequence()),
             trader: LEDGER.accountOf(accountId),
             openLots: record.open(),
             filledLots: record.filled(),

@@ -82,7 +82,7 @@ contract EnergyTrading is OrderEntry, OrderMatching, MarketPositions {
         if (pricePerKWh % TICK_SIZE != 0) revert PriceOffTick(pricePerKWh, TICK_SIZE);
         if (tick > MAX_TICK) revert PriceAboveCap(tick, MAX_TICK);
         if (expiresAt > type(uint40).max) revert ExpiryTooFar(expiresAt, type(uint40).max);
-        return QuoteLib.pack(product, side == OrderType.SELL, lots, tick, expiresAt);
+        return QuoteLib.pack(product, uint256(side), lots, tick, expiresAt);
     }
 
     /// @dev Whether the account has fills of the side in the product. Once a later product has taken

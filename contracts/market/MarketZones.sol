@@ -6,7 +6,7 @@ import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManage
 import {IEnergyMarket} from "../interfaces/IEnergyMarket.sol";
 import {IMarketZones} from "../interfaces/IMarketZones.sol";
 import {Products} from "../libraries/Products.sol";
-import {PackedTerms, TermsLib, ZoneWord} from "../libraries/ZoneWords.sol";
+import {PackedTerms, TermsLib, ZoneWord, ZoneWords} from "../libraries/ZoneWords.sol";
 import {Halt, HaltScope, MarketTerms} from "../types/MarketTerms.sol";
 
 /// @title Units, money rules and halts of the zones
@@ -18,8 +18,6 @@ abstract contract MarketZones is IEnergyMarket, IMarketZones, AccessManaged {
     uint256 internal constant MAX_HALT = 72 hours;
     uint256 internal constant MAX_TRADING_FEE_BPS = 100; // 1 %
     uint256 internal constant WH_PER_KWH = 1000;
-    /// @dev Account words count slots in 28 bits (until the year 9,600).
-    uint256 internal constant LAST_SLOT = (1 << 28) - 1;
     uint256 private constant FROM_SHIFT = 33;
 
     /* IMMUTABLES */
@@ -62,17 +60,19 @@ abstract contract MarketZones is IEnergyMarket, IMarketZones, AccessManaged {
 
         if (!inForce.exist()) {
             if (fromSlot != 0) revert FirstTermsStartAtOnce(fromSlot, 0);
-            _zones[zone] = word.withTerms(packed, 0, PackedTerms.wrap(0), 0);
+            _zones[zone] = word.withTerms(packed, 0, PackedTerms.wrap(0), ZoneWords.NEVER);
         } else {
             // Check: notice, week boundary, one change at a time.
             uint256 inForceFrom = word.currentFrom();
             uint256 nextFrom = word.nextFrom();
             uint256 nowSlot = block.timestamp / Products.SLOT_SECONDS;
-            if (nextFrom > nowSlot) revert TermsPending(uint32(nextFrom)); // a 28-bit field
+            if (nextFrom > nowSlot && nextFrom != ZoneWords.NEVER) {
+                revert TermsPending(uint32(nextFrom)); // a 28-bit field
+            }
             _checkTermsStart(fromSlot);
             // Effect: the change that has taken effect becomes the current one, and what it
             // replaced stays on record for slots still to be settled.
-            if (nextFrom != 0) {
+            if (nextFrom <= nowSlot) {
                 _formerTerms[zone].push(
                     (inForceFrom << FROM_SHIFT) | PackedTerms.unwrap(inForce)
                 );
@@ -96,7 +96,7 @@ abstract contract MarketZones is IEnergyMarket, IMarketZones, AccessManaged {
         if (scope == HaltScope.NONE || fromSlot >= toSlot) {
             revert HaltEmpty(scope, fromSlot, toSlot);
         }
-        if (toSlot > LAST_SLOT) revert SlotOutOfRange(toSlot, LAST_SLOT);
+        if (toSlot > ZoneWords.NEVER) revert SlotOutOfRange(toSlot, ZoneWords.NEVER);
         uint256 latest = block.timestamp + MAX_HALT;
         if (expiresAt <= block.timestamp || expiresAt > latest) {
             revert HaltExpiryInvalid(expiresAt, block.timestamp + 1, latest);
@@ -137,8 +137,9 @@ abstract contract MarketZones is IEnergyMarket, IMarketZones, AccessManaged {
         returns (uint32 fromSlot, MarketTerms memory terms)
     {
         ZoneWord word = _zones[zone];
-        if (word.nextFrom() > block.timestamp / Products.SLOT_SECONDS) {
-            fromSlot = uint32(word.nextFrom()); // a 28-bit field
+        uint256 from = word.nextFrom();
+        if (from > block.timestamp / Products.SLOT_SECONDS && from != ZoneWords.NEVER) {
+            fromSlot = uint32(from); // a 28-bit field
             terms = word.next().unpack(TICK_SIZE);
         }
     }
@@ -176,9 +177,17 @@ abstract contract MarketZones is IEnergyMarket, IMarketZones, AccessManaged {
         uint256 startSlot,
         uint256 length
     ) internal view {
-        if (word.isHalted(what, startSlot, startSlot + length, block.timestamp)) {
+        if (_isHalted(word, what, startSlot, length)) {
             revert TradingHalted(zone, uint40(word.haltExpiresAt())); // a 40-bit field
         }
+    }
+
+    function _isHalted(ZoneWord word, HaltScope what, uint256 startSlot, uint256 length)
+        internal
+        view
+        returns (bool)
+    {
+        return block.timestamp < word.haltExpiresAt() && word.haltCovers(what, startSlot, length);
     }
 
     /// @dev Newest first: settlement asks for slots of the last days. The first entry is from slot 0.
@@ -213,7 +222,7 @@ abstract contract MarketZones is IEnergyMarket, IMarketZones, AccessManaged {
         uint256 slotSeconds = Products.SLOT_SECONDS;
         uint256 earliest = (block.timestamp + TERMS_NOTICE + slotSeconds - 1) / slotSeconds;
         if (fromSlot < earliest) revert TermsTooSoon(fromSlot, uint32(earliest));
-        if (fromSlot > LAST_SLOT) revert SlotOutOfRange(fromSlot, LAST_SLOT);
+        if (fromSlot >= ZoneWords.NEVER) revert SlotOutOfRange(fromSlot, ZoneWords.NEVER - 1);
         if (!Products.isWeekStart(fromSlot)) {
             revert TermsNotOnWeekStart(fromSlot, uint32(Products.weekStartFrom(fromSlot)));
         }

@@ -106,11 +106,11 @@ abstract contract OrderEntry is ContinuousBook {
 
     /// @inheritdoc IEnergyTrading
     function cancelOrder(uint256 orderId) external {
-        Batch memory batch = _openBatch(orderId);
         (ProductId product, OrderRecord record) = _requireOpenOrder(orderId);
         product.requireBeforeGate();
-        _cancel(batch, orderId, product, record);
-        _closeBatch(batch, msg.sender, orderId);
+        uint256 released = _withdraw(orderId, product, record);
+        emit OrderCancelled(orderId, record.unfilled());
+        _confirm(msg.sender, orderId, -int256(released), product.startSlot());
     }
 
     /// @inheritdoc IEnergyMarket
@@ -137,8 +137,7 @@ abstract contract OrderEntry is ContinuousBook {
             // A zero change only reads; money that settlement has begun to free is not freed again.
             AccountWord account = LEDGER.adjustLock(owner, 0);
             if (account.settledUntil() > product.startSlot()) continue;
-            ZoneWord word = _zones[product.zone()];
-            uint256 released = _withdraw(word, orderId, product, record);
+            uint256 released = _withdraw(orderId, product, record);
             emit ExpiredOrderRemoved(orderId, record.unfilled());
             LEDGER.adjustLock(owner, -int256(released));
             ++removed;
@@ -150,8 +149,9 @@ abstract contract OrderEntry is ContinuousBook {
     /// @inheritdoc IEnergyMarket
     function lockFor(Quote quote) external view returns (uint256) {
         uint16 zone = quote.product().zone();
-        (OrderRecord order, PackedTerms terms) = _accept(quote, zone, _zones[zone]);
-        return _lockPerSlot(order, terms) * quote.product().lengthSlots();
+        (OrderRecord order, PackedTerms terms, uint256 length) =
+            _accept(quote, zone, _zones[zone]);
+        return _lockPerSlot(order, terms) * length;
     }
 
     /* INTERNAL: PLACING */
@@ -160,16 +160,16 @@ abstract contract OrderEntry is ContinuousBook {
         // Check: everything that needs neither the account nor the book.
         uint16 zone = quote.product().zone();
         ZoneWord word = _zones[zone];
-        (OrderRecord order, PackedTerms terms) = _accept(quote, zone, word);
-        uint256 lock = _lockPerSlot(order, terms) * quote.product().lengthSlots();
+        (OrderRecord order, PackedTerms terms, uint256 length) = _accept(quote, zone, word);
         // Effect: reserve the sequence.
         word = _nextSequence(word, zone);
         _zones[zone] = word;
         // Interaction: the trusted ledger; a lock below 2^190 fits (see OrderLocks).
-        AccountWord accountWord = LEDGER.adjustLock(account, int256(lock));
+        AccountWord accountWord =
+            LEDGER.adjustLock(account, int256(_lockPerSlot(order, terms) * length));
         if (accountWord.zone() != zone) revert NotHomeZone(zone, accountWord.zone());
         // Effect: file the order.
-        return _enter(account, accountWord, quote, order.withSequence(word.sequence()));
+        return _enter(accountWord, quote, order.numbered(word.sequence()));
     }
 
     function _placeMany(address account, Quote[] calldata quotes)
@@ -184,10 +184,13 @@ abstract contract OrderEntry is ContinuousBook {
         OrderRecord[] memory orders = new OrderRecord[](count);
         uint256 lock;
         for (uint256 i; i < count; ++i) {
-            (OrderRecord order, PackedTerms terms) = _accept(quotes[i], zone, word);
-            lock += _lockPerSlot(order, terms) * quotes[i].product().lengthSlots();
+            (OrderRecord order, PackedTerms terms, uint256 length) =
+                _accept(quotes[i], zone, word);
             word = _nextSequence(word, zone);
-            orders[i] = order.withSequence(word.sequence());
+            orders[i] = order.numbered(word.sequence());
+            unchecked {
+                lock += _lockPerSlot(order, terms) * length; // see OrderLocks for the bounds
+            }
         }
         firstSequence = uint32(orders[0].sequence()); // a 32-bit field
         // Effect: reserve the sequences.
@@ -196,24 +199,28 @@ abstract contract OrderEntry is ContinuousBook {
         AccountWord accountWord = LEDGER.adjustLock(account, int256(lock));
         if (accountWord.zone() != zone) revert NotHomeZone(zone, accountWord.zone());
         // Effect.
-        for (uint256 i; i < count; ++i) _enter(account, accountWord, quotes[i], orders[i]);
+        for (uint256 i; i < count; ++i) _enter(accountWord, quotes[i], orders[i]);
     }
 
     /// @dev All rules for a quote that need neither the account nor the book.
     /// @return order the record without sequence and count
+    /// @return terms money rules of the product
+    /// @return length slots of the product
     function _accept(Quote quote, uint16 zone, ZoneWord word)
         private
         view
-        returns (OrderRecord order, PackedTerms terms)
+        returns (OrderRecord order, PackedTerms terms, uint256 length)
     {
         if (!quote.isWellFormed()) revert QuoteMalformed(quote);
         ProductId product = quote.product();
         if (product.zone() != zone) revert NotHomeZone(product.zone(), zone);
-        uint256 length = product.requireContinuous();
-        uint256 gate = product.requireOpen();
-        uint256 start = product.startSlot();
+        uint256 start;
+        uint256 gate;
+        (start, length, gate) = product.requireOpen();
         _requireNotHalted(word, HaltScope.PLACE, zone, start, length);
-        terms = _requireTerms(word, zone, start);
+        // An open product starts later than now, so former terms do not concern it.
+        terms = word.termsFrom(start);
+        if (!terms.exist()) revert ZoneNotOpen(zone);
 
         uint256 lots = quote.lots();
         if (lots < MIN_LOTS) revert TooFewLots(lots, MIN_LOTS);
@@ -225,10 +232,10 @@ abstract contract OrderEntry is ContinuousBook {
         uint256 expiresAt = quote.expiresAt();
         if (expiresAt == 0 || expiresAt > gate) expiresAt = gate;
         else if (expiresAt <= block.timestamp) revert ExpiryPassed(expiresAt, block.timestamp);
-        order = OrderRecords.create(product.tag(), expiresAt, quote.isSell(), tick, lots);
+        order = OrderRecords.create(product.tag(), expiresAt, quote.side(), tick, lots);
     }
 
-    function _enter(address account, AccountWord accountWord, Quote quote, OrderRecord order)
+    function _enter(AccountWord accountWord, Quote quote, OrderRecord order)
         private
         returns (uint256 orderId)
     {
@@ -237,11 +244,11 @@ abstract contract OrderEntry is ContinuousBook {
             revert SettlementReached(accountWord.settledUntil(), uint32(product.startSlot()));
         }
         uint256 index = _file(product, accountWord, order);
-        _addToLevel(product, order.isSell(), order.limitTick(), order.unfilled());
+        _addToLevel(product, quote.side(), quote.limitTick(), quote.lots());
         orderId = OrderIds.pack(
-            product, accountWord.accountId(), index, order.isSell(), order.sequence()
+            product, accountWord.accountId(), index, quote.side(), order.sequence()
         );
-        emit OrderPlaced(orderId, account, quote);
+        emit OrderPlaced(orderId, quote);
     }
 
     /// @dev Store the order in the first record of the account and product that may be overwritten.
@@ -259,7 +266,9 @@ abstract contract OrderEntry is ContinuousBook {
             return 0;
         }
         uint256 neededWh;
-        (index, neededWh) = _checkAgainstOwn(product, accountId, first, order, MAX_RECORDS);
+        (index, neededWh) = _checkAgainstOwn(
+            product, accountId, first, order, MAX_RECORDS, OrderRecord.wrap(0)
+        );
         if (order.isSell()) _requireCapacity(neededWh, account);
         uint256 count = first.count();
         if (index == count) {
@@ -292,10 +301,11 @@ abstract contract OrderEntry is ContinuousBook {
         if (count != quotes.length) revert LengthsDiffer(count, quotes.length);
         Batch memory batch = _openBatch(orderIds[0]);
         for (uint256 i; i < count; ++i) {
-            (bool open, ProductId product, OrderRecord record) = _openOrder(orderIds[i]);
+            uint256 orderId = orderIds[i];
+            (bool open, ProductId product, OrderRecord record) = _openOrder(orderId);
             if (!open) continue;
-            _requireSameAccount(batch, orderIds[i], account);
-            _replace(batch, orderIds[i], product, record, quotes[i]);
+            _requireSameAccount(batch.accountId, orderId, account);
+            _replace(batch, orderId, product, record, quotes[i]);
             ++replaced;
         }
         if (replaced == 0) return 0;
@@ -310,13 +320,22 @@ abstract contract OrderEntry is ContinuousBook {
         if (orderIds.length == 0) revert NothingGiven();
         Batch memory batch = _openBatch(orderIds[0]);
         for (uint256 i; i < orderIds.length; ++i) {
-            (bool open, ProductId product, OrderRecord record) = _openOrder(orderIds[i]);
-            if (!open || block.timestamp >= product.gateAt()) continue;
-            _requireSameAccount(batch, orderIds[i], account);
-            _cancel(batch, orderIds[i], product, record);
-            ++cancelled;
+            uint256 orderId = orderIds[i];
+            (bool open, ProductId product, OrderRecord record) = _openOrder(orderId);
+            if (!open || product.isGateClosed()) continue;
+            _requireSameAccount(batch.accountId, orderId, account);
+            unchecked {
+                batch.lockDelta -= int256(_withdraw(orderId, product, record));
+                ++cancelled;
+            }
+            if (product.startSlot() < batch.earliestStart) {
+                batch.earliestStart = product.startSlot();
+            }
+            emit OrderCancelled(orderId, record.unfilled());
         }
-        if (cancelled != 0) _closeBatch(batch, account, orderIds[0]);
+        if (cancelled != 0) {
+            _confirm(account, orderIds[0], batch.lockDelta, batch.earliestStart);
+        }
     }
 
     function _openBatch(uint256 orderId) private view returns (Batch memory batch) {
@@ -326,14 +345,24 @@ abstract contract OrderEntry is ContinuousBook {
         batch.earliestStart = type(uint256).max;
     }
 
-    /// @dev Interaction: one call for all orders; its answer confirms the owner.
     function _closeBatch(Batch memory batch, address account, uint256 orderId) private {
-        AccountWord accountWord = LEDGER.adjustLock(account, batch.lockDelta);
-        if (accountWord.accountId() != batch.accountId) revert NotOrderOwner(orderId, account);
-        if (accountWord.settledUntil() > batch.earliestStart) {
-            revert SettlementReached(accountWord.settledUntil(), uint32(batch.earliestStart));
-        }
+        AccountWord accountWord =
+            _confirm(account, orderId, batch.lockDelta, batch.earliestStart);
         if (batch.neededWh != 0) _requireCapacity(batch.neededWh, accountWord);
+    }
+
+    /// @dev Interaction: one call for all orders; its answer confirms the owner.
+    function _confirm(address account, uint256 orderId, int256 lockDelta, uint256 earliestStart)
+        private
+        returns (AccountWord accountWord)
+    {
+        accountWord = LEDGER.adjustLock(account, lockDelta);
+        if (accountWord.accountId() != OrderIds.accountId(orderId)) {
+            revert NotOrderOwner(orderId, account);
+        }
+        if (accountWord.settledUntil() > earliestStart) {
+            revert SettlementReached(accountWord.settledUntil(), uint32(earliestStart)); // a slot
+        }
     }
 
     function _replace(
@@ -346,66 +375,58 @@ abstract contract OrderEntry is ContinuousBook {
         // Check.
         if (
             ProductId.unwrap(quote.product()) != ProductId.unwrap(product)
-                || quote.isSell() != old.isSell()
+                || quote.side() != old.side()
         ) revert ReplacementDiffers(orderId, quote);
-        (OrderRecord next, PackedTerms terms) = _accept(quote, batch.zone, batch.word);
-        uint256 quantity = old.filled() + next.unfilled();
-        if (quantity > OrderRecords.MAX_LOTS) revert TooManyLots(quantity, OrderRecords.MAX_LOTS);
+        (OrderRecord next, PackedTerms terms, uint256 length) =
+            _accept(quote, batch.zone, batch.word);
+        unchecked {
+            // Sums of two 28-bit numbers.
+            uint256 quantity = old.filled() + quote.lots();
+            if (quantity > OrderRecords.MAX_LOTS) {
+                revert TooManyLots(quantity, OrderRecords.MAX_LOTS);
+            }
+        }
         uint256 index = OrderIds.recordIndex(orderId);
         OrderRecord first =
             index == 0 ? old : _records[OrderIds.recordKey(product, batch.accountId, 0)];
         (, uint256 neededWh) =
-            _checkAgainstOwn(product, batch.accountId, first, next, index);
+            _checkAgainstOwn(product, batch.accountId, first, next, index, old);
         if (neededWh > batch.neededWh) batch.neededWh = neededWh;
         // Effect.
-        batch.word = _nextSequence(batch.word, batch.zone);
-        next = old.replacedBy(next.withSequence(batch.word.sequence()));
-        _addLockDelta(batch, product, _lockPerSlot(next, terms), _lockPerSlot(old, terms));
+        ZoneWord word = _nextSequence(batch.word, batch.zone);
+        batch.word = word;
+        next = old.replacedBy(next.numbered(word.sequence()));
+        unchecked {
+            // Locks over a product are below 2^190 (see OrderLocks): the casts keep them.
+            batch.lockDelta += int256(_lockPerSlot(next, terms) * length)
+                - int256(_lockPerSlot(old, terms) * length);
+        }
+        if (product.startSlot() < batch.earliestStart) batch.earliestStart = product.startSlot();
         _records[OrderIds.recordKey(orderId)] = next;
         _moveLevel(
-            product,
-            old.isSell(),
-            old.limitTick(),
-            old.unfilled(),
-            next.limitTick(),
-            next.unfilled()
+            product, quote.side(), old.limitTick(), old.unfilled(), quote.limitTick(), quote.lots()
         );
         newOrderId =
-            OrderIds.pack(product, batch.accountId, index, next.isSell(), next.sequence());
-        emit OrderReplaced(orderId, newOrderId, quote);
-    }
-
-    function _cancel(Batch memory batch, uint256 orderId, ProductId product, OrderRecord record)
-        private
-    {
-        if (product.zone() != batch.zone) revert NotHomeZone(product.zone(), batch.zone);
-        uint256 released = _withdraw(batch.word, orderId, product, record);
-        batch.lockDelta -= int256(released);
-        if (product.startSlot() < batch.earliestStart) batch.earliestStart = product.startSlot();
-        emit OrderCancelled(orderId, record.unfilled());
+            OrderIds.pack(product, batch.accountId, index, quote.side(), word.sequence());
+        emit OrderReplaced(newOrderId, orderId, quote);
     }
 
     /// @dev Take an open order out of the book.
     /// @return released what its lock shrinks by, over the whole product
-    function _withdraw(ZoneWord word, uint256 orderId, ProductId product, OrderRecord record)
+    function _withdraw(uint256 orderId, ProductId product, OrderRecord record)
         private
         returns (uint256 released)
     {
-        PackedTerms terms = _requireTerms(word, product.zone(), product.startSlot());
+        uint16 zone = product.zone();
+        PackedTerms terms = _requireTerms(_zones[zone], zone, product.startSlot());
         OrderRecord rest = record.withCancellation();
-        released = (_lockPerSlot(record, terms) - _lockPerSlot(rest, terms))
-            * product.lengthSlots();
+        unchecked {
+            // The lock shrinks with the open lots and the improvement; see OrderLocks for bounds.
+            released = (_lockPerSlot(record, terms) - _lockPerSlot(rest, terms))
+                * product.lengthSlots();
+        }
         _records[OrderIds.recordKey(orderId)] = rest;
-        _takeFromLevel(product, record.isSell(), record.limitTick(), record.unfilled());
-    }
-
-    function _addLockDelta(Batch memory batch, ProductId product, uint256 newLock, uint256 oldLock)
-        private
-        pure
-    {
-        // Locks are below 2^190 (see OrderLocks): the casts keep them.
-        batch.lockDelta += (int256(newLock) - int256(oldLock)) * int256(product.lengthSlots());
-        if (product.startSlot() < batch.earliestStart) batch.earliestStart = product.startSlot();
+        _takeFromLevel(product, record.side(), record.limitTick(), record.unfilled());
     }
 
     /* INTERNAL: RULES */
@@ -413,7 +434,8 @@ abstract contract OrderEntry is ContinuousBook {
     /// @dev An order against the account's other orders in the product.
     /// @param first record 0 of the account and product, of this turn
     /// @param order the order to come
-    /// @param own index of the record it replaces, of which only the fills count; else MAX_RECORDS
+    /// @param own index of the record `old` that it replaces, of which only the fills count; else
+    /// MAX_RECORDS
     /// @return index first record that may be overwritten, else the number of records in use
     /// @return neededWh for a sell: sold and open to sell less bought, per slot, with `order`
     function _checkAgainstOwn(
@@ -421,31 +443,30 @@ abstract contract OrderEntry is ContinuousBook {
         uint24 accountId,
         OrderRecord first,
         OrderRecord order,
-        uint256 own
+        uint256 own,
+        OrderRecord old
     ) private view returns (uint256 index, uint256 neededWh) {
-        uint256 count = first.count();
-        uint256 key = OrderIds.recordKey(product, accountId, 0);
-        uint256 sold;
-        uint256 bought;
-        index = count;
-        for (uint256 i; i < count; ++i) {
-            OrderRecord record = i == 0 ? first : _records[key + i];
-            if (i != own) {
+        // 16 records of less than 2^28 lots, and lots below 2^64 Wh: no sum overflows.
+        unchecked {
+            uint256 count = first.count();
+            uint256 sold = order.unfilled() + old.filled();
+            uint256 bought;
+            index = count;
+            for (uint256 i; i < count; ++i) {
+                if (i == own) continue;
+                OrderRecord record =
+                    i == 0 ? first : _records[OrderIds.recordKey(product, accountId, i)];
                 uint256 open = record.open();
                 if (open != 0 && _cross(record, order)) {
                     revert SelfCross(
-                        OrderIds.pack(product, accountId, i, record.isSell(), record.sequence())
+                        OrderIds.pack(product, accountId, i, record.side(), record.sequence())
                     );
                 }
-                if (record.isSell()) sold += open;
+                if (record.isSell()) sold += open + record.filled();
+                else bought += record.filled();
                 if (index == count && record.isReusable()) index = i;
             }
-            if (record.isSell()) sold += record.filled();
-            else bought += record.filled();
-        }
-        if (order.isSell()) {
-            sold += order.unfilled();
-            neededWh = sold > bought ? (sold - bought) * LOT : 0;
+            if (order.isSell() && sold > bought) neededWh = (sold - bought) * LOT;
         }
     }
 
@@ -485,11 +506,8 @@ abstract contract OrderEntry is ContinuousBook {
         if (record.open() == 0) revert OrderNotOpen(orderId);
     }
 
-    function _requireSameAccount(Batch memory batch, uint256 orderId, address account)
-        private
-        pure
-    {
-        if (OrderIds.accountId(orderId) != batch.accountId) revert NotOrderOwner(orderId, account);
+    function _requireSameAccount(uint24 accountId, uint256 orderId, address account) private pure {
+        if (OrderIds.accountId(orderId) != accountId) revert NotOrderOwner(orderId, account);
     }
 
     function _requireActsFor(address account) private view {

@@ -61,10 +61,12 @@ abstract contract OrderMatching is ContinuousBook {
         if (ProductId.unwrap(product) != ProductId.unwrap(OrderIds.product(sellId))) {
             return Obstacle.PRODUCTS;
         }
-        uint256 start = product.startSlot();
         if (
-            _zones[product.zone()].isHalted(
-                HaltScope.MATCH, start, start + product.lengthSlots(), block.timestamp
+            _isHalted(
+                _zones[product.zone()],
+                HaltScope.MATCH,
+                product.startSlot(),
+                product.lengthSlots()
             )
         ) return Obstacle.HALT;
 
@@ -84,13 +86,13 @@ abstract contract OrderMatching is ContinuousBook {
         uint256 lots = buy.unfilled();
         if (sell.unfilled() < lots) lots = sell.unfilled();
         // The words are of this turn, for each counts an open order of a product before its gate.
-        uint256 bidsKey = LevelWords.key(product, false, buyTick);
+        uint256 bidsKey = LevelWords.key(product, BUY, buyTick);
         LevelWord bids = _levels[bidsKey];
-        BookHead bidHead = _heads[BookHeads.key(product, false)];
+        BookHead bidHead = _heads[BookHeads.key(product, BUY)];
         if (bidHead.hasAbove(buyTick) || bids.hasAbove(buyTick)) return Obstacle.NOT_BEST_BID;
-        uint256 asksKey = LevelWords.key(product, true, sellTick);
+        uint256 asksKey = LevelWords.key(product, SELL, sellTick);
         LevelWord asks = _levels[asksKey];
-        BookHead askHead = _heads[BookHeads.key(product, true)];
+        BookHead askHead = _heads[BookHeads.key(product, SELL)];
         if (askHead.hasBelow(sellTick) || asks.hasBelow(sellTick)) return Obstacle.NOT_BEST_ASK;
 
         // Effect: fills. The order that was there first sets the price.
@@ -104,10 +106,10 @@ abstract contract OrderMatching is ContinuousBook {
         bids = bids.minus(buyTick, lots);
         _levels[bidsKey] = bids;
         if (bids.isEmpty()) bidHead = bidHead.withoutWord(buyTick);
-        _heads[BookHeads.key(product, false)] = bidHead.withMatched(lots);
+        _heads[BookHeads.key(product, BUY)] = bidHead.withMatched(lots);
         asks = asks.minus(sellTick, lots);
         _levels[asksKey] = asks;
-        if (asks.isEmpty()) _heads[BookHeads.key(product, true)] = askHead.withoutWord(sellTick);
+        if (asks.isEmpty()) _heads[BookHeads.key(product, SELL)] = askHead.withoutWord(sellTick);
 
         emit OrdersMatched(
             buyId,
@@ -160,8 +162,8 @@ abstract contract OrderMatching is ContinuousBook {
         uint256 sellTick = _records[OrderIds.recordKey(sellId)].limitTick();
         if (obstacle == Obstacle.PRICES) revert PricesDoNotCross(buyTick, sellTick);
         if (obstacle == Obstacle.NOT_BEST_BID) {
-            revert NotBestBid(buyTick, _bestTick(product, false));
+            revert NotBestBid(buyTick, _bestTick(product, BUY));
         }
-        revert NotBestAsk(sellTick, _bestTick(product, true));
+        revert NotBestAsk(sellTick, _bestTick(product, SELL));
     }
 }

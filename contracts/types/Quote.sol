@@ -7,7 +7,7 @@ import {ProductId} from "./Market.sol";
 /// contract can do something about, and the same word goes into the log unchanged.
 ///
 /// ```
-/// bit 255      152            112             56        48             32          0
+/// bit 223      152            112             56        48             32          0
 ///  +--------------+--------------+--------------+---------+--------------+-----------+
 ///  |     zero     | expiresAt 40 | productId 56 | side 8  | limitTick 16 |  lots 32  |
 ///  +--------------+--------------+--------------+---------+--------------+-----------+
@@ -17,44 +17,53 @@ import {ProductId} from "./Market.sol";
 /// - `side`: 0 buy, 1 sell.
 /// - `limitTick`: limit price in ticks, `pricePerKWh / TICK_SIZE`.
 /// - `lots`: energy in lots per slot, `amountWh / (slots * LOT)`.
-type Quote is uint256;
+///
+/// Why 224 bits: the compiler's dispatcher tries selectors in ascending order at 22 gas each, and this
+/// width gives `placeOrder` and `replaceOrder`, the calls made most, selectors near the front.
+type Quote is uint224;
 
 using QuoteLib for Quote global;
 
 /// @notice Packing and named access. Values come unchecked: the market refuses what does not fit.
 library QuoteLib {
-    uint256 internal constant BITS = 152;
+    /// @dev The bits of the fields, of `side` only the lowest.
+    uint256 private constant FIELDS = ((1 << 152) - 1) ^ (0xfe << 48);
 
     /// @dev Warning: every argument must fit its field (`EnergyTrading.packQuote` checks).
     function pack(
         ProductId product_,
-        bool isSell_,
+        uint256 side_,
         uint256 lots_,
         uint256 limitTick_,
         uint256 expiresAt_
     ) internal pure returns (Quote) {
         return Quote.wrap(
-            (expiresAt_ << 112) | (uint256(ProductId.unwrap(product_)) << 56)
-                | (isSell_ ? 1 << 48 : 0) | (limitTick_ << 32) | lots_
+            // Sum of fields below bit 152.
+            uint224((expiresAt_ << 112) | (uint256(ProductId.unwrap(product_)) << 56)
+                | (side_ << 48) | (limitTick_ << 32) | lots_)
         );
     }
 
     /// @dev No bit above the fields, and a side that is 0 or 1.
     function isWellFormed(Quote quote) internal pure returns (bool) {
-        uint256 word = Quote.unwrap(quote);
-        return word >> BITS == 0 && (word >> 48) & 0xff <= 1;
+        return Quote.unwrap(quote) & ~FIELDS == 0;
     }
 
     function lots(Quote quote) internal pure returns (uint256) {
-        return Quote.unwrap(quote) & 0xffffffff;
+        return uint32(Quote.unwrap(quote));
     }
 
     function limitTick(Quote quote) internal pure returns (uint256) {
-        return (Quote.unwrap(quote) >> 32) & 0xffff;
+        return uint16(Quote.unwrap(quote) >> 32);
+    }
+
+    /// @notice 0 buy, 1 sell.
+    function side(Quote quote) internal pure returns (uint256) {
+        return (Quote.unwrap(quote) >> 48) & 1;
     }
 
     function isSell(Quote quote) internal pure returns (bool) {
-        return (Quote.unwrap(quote) >> 48) & 1 != 0;
+        return side(quote) != 0;
     }
 
     function product(Quote quote) internal pure returns (ProductId) {
@@ -62,6 +71,6 @@ library QuoteLib {
     }
 
     function expiresAt(Quote quote) internal pure returns (uint256) {
-        return (Quote.unwrap(quote) >> 112) & 0xffffffffff;
+        return uint40(Quote.unwrap(quote) >> 112);
     }
 }
