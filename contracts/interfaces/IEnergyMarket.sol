@@ -51,9 +51,9 @@ interface IEnergyMarket is IEnergyTrading {
     /// as given (see `Quote` for the fields).
     event OrderPlaced(uint256 indexed orderId, Quote quote);
 
-    /// @notice What was open of `replacedId` left the book and `orderId` entered it, in the same
+    /// @notice What was open of `orderId` left the book and `newOrderId` entered it, in the same
     /// record: fills stay, improvement is released.
-    event OrderReplaced(uint256 indexed orderId, uint256 replacedId, Quote quote);
+    event OrderReplaced(uint256 orderId, uint256 indexed newOrderId, Quote quote);
 
     /// @notice The owner or its delegate withdrew `lots` per slot; improvement is released.
     event OrderCancelled(uint256 indexed orderId, uint256 lots);

@@ -408,7 +408,7 @@ abstract contract OrderEntry is ContinuousBook {
         );
         newOrderId =
             OrderIds.pack(product, batch.accountId, index, quote.side(), word.sequence());
-        emit OrderReplaced(newOrderId, orderId, quote);
+        emit OrderReplaced(orderId, newOrderId, quote);
     }
 
     /// @dev Take an open order out of the book.
