@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -204,7 +205,8 @@ class Deployment:
             finally:
                 os.close(folder)
         except OSError as error:
-            partial.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                partial.unlink()
             raise DeploymentFileError(
                 f"deployment file {path} cannot be written",
                 found=error.strerror,

@@ -6,10 +6,14 @@ chains that mine by the clock.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import ape
 from ape.api import AccountAPI, ProviderAPI
+from ape.exceptions import ApeException, NetworkMismatchError
 from ape_accounts.accounts import KeyfileAccount
 from ape_ethereum.provider import Web3Provider
 from requests import RequestException
@@ -78,6 +82,41 @@ class ApeSigner:
         if signed is None:
             raise ConfigurationError(f"{self.address} did not sign", expected="a signature")
         return bytes(signed.serialize_transaction())
+
+
+@contextmanager
+def connected(provider: ProviderAPI) -> Iterator[ProviderRpc]:
+    """Connect to the network that `--network` names, and refuse any other chain.
+
+    Raises:
+        NodeUnreachableError: no node.
+        ConfigurationError: the node's chain is not the network's.
+    """
+    name = network_name(provider)
+    try:
+        # Entered by hand: errors of the commands inside must not pass for errors of connecting.
+        connection = provider.network.use_provider(provider)
+        connection.__enter__()
+    except NetworkMismatchError as error:
+        found = re.search(r"chain ID '(\d+)'", str(error))
+        raise ConfigurationError(
+            f"the node of {name} serves another chain",
+            expected=f"chain id {provider.network.chain_id} (ape-config.yaml)",
+            found=f"chain id {found.group(1)}" if found else str(error),
+            remedy="Point the network's URI to the right node",
+        ) from None
+    except ApeException as error:
+        raise NodeUnreachableError(
+            f"no node of {name} answers",
+            found=type(error).__name__,
+            remedy="Start the node, or correct its URI (see .env.example)",
+        ) from None
+    try:
+        if not isinstance(provider, Web3Provider):
+            raise ConfigurationError(f"the provider of {name} has no JSON-RPC")
+        yield ProviderRpc(provider)
+    finally:
+        connection.__exit__(None, None, None)
 
 
 def require_matching_chain(provider: ProviderAPI, rpc: Rpc) -> int:

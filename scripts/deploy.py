@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 from ape import accounts
 from ape.api import AccountAPI, ProviderAPI
-from ape.cli import ConnectedProviderCommand, account_option
+from ape.cli import account_option, network_option
 from eth_utils.address import is_checksum_address
 
 from energy_grid.deployment import DeploymentReport, Journal, Parameters, Plan, Signer, deploy
@@ -20,10 +20,11 @@ from energy_grid.deployment.journal import open_deployment
 from energy_grid.deployment.plan import DEVELOPMENT_CHAIN_IDS
 from energy_grid.deployments import DEPLOYMENTS_FOLDER, deployment_path
 from energy_grid.errors import ConfigurationError, EnergyGridError
+from energy_grid.rpc import Rpc
 from scripts._ape_chain import (
     ApeSigner,
-    ProviderRpc,
     compiled_contracts,
+    connected,
     network_name,
     require_matching_chain,
     sign_without_asking,
@@ -33,7 +34,8 @@ SETTLEMENT_TOKEN_VARIABLE = "EG_SETTLEMENT_TOKEN"  # noqa: S105
 MIN_TIMEOUT_SECONDS = 30
 
 
-@click.command(cls=ConnectedProviderCommand)
+@click.command()
+@network_option()
 @account_option(prompt="Account that deploys")
 @click.option(
     "--parameters",
@@ -70,7 +72,8 @@ def cli(
 ) -> None:
     """Deploy all contracts, wire roles, open zones; go on where an earlier run stopped."""
     try:
-        report, path = _run(provider, account, parameters_name, zones, operators, folder)
+        with connected(provider) as rpc:
+            report, path = _run(provider, rpc, account, parameters_name, zones, operators, folder)
     except EnergyGridError as error:
         raise click.ClickException(str(error)) from error
     _show(report, path)
@@ -78,13 +81,13 @@ def cli(
 
 def _run(
     provider: ProviderAPI,
+    rpc: Rpc,
     account: AccountAPI,
     parameters_name: str,
     zones: int,
     operators: tuple[str, ...],
     folder: Path,
 ) -> tuple[DeploymentReport, Path]:
-    rpc = ProviderRpc(provider)
     chain_id = require_matching_chain(provider, rpc)
     parameters = Parameters.load(parameters_name)
     path = deployment_path(chain_id, folder)

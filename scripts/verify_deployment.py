@@ -11,17 +11,19 @@ from pathlib import Path
 
 import click
 from ape.api import ProviderAPI
-from ape.cli import ConnectedProviderCommand
+from ape.cli import network_option
 from rich.console import Console
 from rich.table import Table
 
 from energy_grid.deployment import Check, Parameters, verify
 from energy_grid.deployments import DEPLOYMENTS_FOLDER, Deployment, deployment_path
 from energy_grid.errors import EnergyGridError
-from scripts._ape_chain import ProviderRpc, compiled_contracts, require_matching_chain
+from energy_grid.rpc import Rpc
+from scripts._ape_chain import compiled_contracts, connected, require_matching_chain
 
 
-@click.command(cls=ConnectedProviderCommand)
+@click.command()
+@network_option()
 @click.option(
     "--parameters",
     "parameters_name",
@@ -39,7 +41,8 @@ from scripts._ape_chain import ProviderRpc, compiled_contracts, require_matching
 def cli(provider: ProviderAPI, parameters_name: str | None, folder: Path, as_json: bool) -> None:
     """Assert code, wiring, roles and parameters on chain."""
     try:
-        checks = _checks(provider, parameters_name, folder)
+        with connected(provider) as rpc:
+            checks = _checks(provider, rpc, parameters_name, folder)
     except EnergyGridError as error:
         raise click.ClickException(str(error)) from error
     differences = [check for check in checks if not check.ok]
@@ -52,8 +55,9 @@ def cli(provider: ProviderAPI, parameters_name: str | None, folder: Path, as_jso
     sys.exit(1 if differences else 0)
 
 
-def _checks(provider: ProviderAPI, parameters_name: str | None, folder: Path) -> list[Check]:
-    rpc = ProviderRpc(provider)
+def _checks(
+    provider: ProviderAPI, rpc: Rpc, parameters_name: str | None, folder: Path
+) -> list[Check]:
     chain_id = require_matching_chain(provider, rpc)
     deployment = Deployment.read(deployment_path(chain_id, folder), chain_id)
     parameters = Parameters.load(parameters_name or deployment.parameters)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from eth_utils.crypto import keccak
+
 from energy_grid.contracts import EXTERNAL_ERC20, Contract, ContractCallError, Contracts
 from energy_grid.deployment.checks import (
     Check,
@@ -26,6 +28,7 @@ from energy_grid.deployment.plan import (
 )
 from energy_grid.deployment.roles import Role
 from energy_grid.deployments import ContractRecord, Deployment
+from energy_grid.rpc import to_hex
 from energy_grid.slots import slot_end, slot_of
 
 SLOT_END_MARGIN_SECONDS: Final = 120
@@ -170,7 +173,8 @@ def _adopt_settlement_token(plan: Plan, journal: Journal, record: ContractRecord
     if record is not None:
         return
     token = Contract("SettlementToken", address, plan.abi("SettlementToken"), journal.rpc)
-    if not journal.rpc.code(address):
+    code = journal.rpc.code(address)
+    if not code:
         raise DeploymentError(
             "no settlement token there", expected="an ERC-20", found=f"no code at {address}"
         )
@@ -180,7 +184,12 @@ def _adopt_settlement_token(plan: Plan, journal: Journal, record: ContractRecord
         raise DeploymentError(
             f"the contract at {address} is no settlement token", found=error
         ) from error
-    adopted = ContractRecord(EXTERNAL_ERC20, address, constants={"decimals": decimals})
+    adopted = ContractRecord(
+        EXTERNAL_ERC20,
+        address,
+        constants={"decimals": decimals},
+        code_hash=to_hex(keccak(code)),
+    )
     journal.save(journal.deployment.with_contract("SettlementToken", adopted))
 
 

@@ -233,6 +233,7 @@ class Journal:
                     self.save(replace(self.deployment, pending=None))
                     self._announce(f"{pending.step} is planned anew: {error.text}")
                     return
+            self._on_edge(f"{pending.step}: sent")
             receipt = self._await(pending)
         self._finish(pending, receipt)
 

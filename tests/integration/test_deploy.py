@@ -1,0 +1,421 @@
+"""Deployment: fresh, repeated, interrupted at every step, refused where it must be.
+
+deploy
+├── on an empty chain: everything deployed, wired, verified
+├── again: nothing sent
+├── interrupted at any moment, then again: every transaction exactly once
+├── interrupted between Settlement and EnergyTrading
+│   ├── nothing sent since: EnergyTrading gets the foretold address
+│   └── something sent since: both anew, the old Settlement cannot mint
+├── what differs is wired again; what cannot follow is refused
+└── refused: file of another chain, other parameters, no settlement token, foreign operator
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from energy_grid.artifacts import Artifacts
+from energy_grid.contracts import Contracts
+from energy_grid.deployment import LocalSigner, Parameters, Plan, verify
+from energy_grid.deployment.journal import DeploymentError, open_deployment
+from energy_grid.deployment.plan import create_address
+from energy_grid.deployment.roles import Role
+from energy_grid.deployments import Deployment, DeploymentFileError
+from energy_grid.errors import ConfigurationError
+from tests.utils.deploying import deploy_on, test_account
+
+STEPS = 14
+ADMIN = test_account(0).address
+OPERATOR = test_account(1).address
+STANDARD = Path("deployments/parameters/standard.toml")
+
+
+class Killed(BaseException):
+    """Stands for the end of the process."""
+
+
+@pytest.fixture(scope="module")
+def chain(anvil):
+    return anvil()
+
+
+@pytest.fixture(autouse=True)
+def _fresh_chain(chain):
+    snapshot = chain.snapshot()
+    yield
+    chain.revert(snapshot)
+
+
+def differences(rpc, folder, parameters="standard"):
+    deployment = Deployment.read(folder / f"{rpc.chain_id()}.json")
+    checks = verify(deployment, rpc, Parameters.load(parameters), Artifacts.load())
+    return [check for check in checks if not check.ok]
+
+
+def send_as(rpc, sender, to, data):
+    """Send from one of Anvil's unlocked accounts."""
+    transaction = {"from": sender, "to": to, "data": "0x" + data.hex(), "gasPrice": hex(10**9)}
+    receipt = rpc.wait_for_receipt(rpc.call("eth_sendTransaction", transaction))
+    assert receipt["status"] == "0x1"
+
+
+def kill_at(edge):
+    def on_edge(name):
+        if name == edge:
+            raise Killed(edge)
+
+    return on_edge
+
+
+# --- Fresh and again ------------------------------------------------------------------------------
+
+
+def test_deploy__empty_chain__everything_there_and_verified(chain, tmp_path):
+    report = deploy_on(chain.rpc, tmp_path)
+
+    assert report.transactions_sent == STEPS
+    assert report.outstanding == ()
+    assert differences(chain.rpc, tmp_path) == []
+    deployment = Deployment.read(tmp_path / "31337.json", 31337)
+    assert deployment.pending is None
+    assert deployment.zones == (1,)
+    for record in deployment.contracts.values():
+        assert chain.rpc.code(record.address)
+        assert record.block is not None
+        assert chain.rpc.receipt(record.transaction)["contractAddress"] == record.address.lower()
+        assert record.compiler["version"].startswith("0.8.34")
+    assert deployment.contracts["EnergyTrading"].constants["TICK_SIZE"] == 1_000
+    assert deployment.contracts["Settlement"].arguments["parameters"][0] == 20_000_000
+
+
+def test_deploy__energy_contracts_fit_the_code_size_limit(chain, tmp_path):
+    deployment = deploy_on(chain.rpc, tmp_path).deployment
+
+    for record in deployment.contracts.values():
+        assert len(chain.rpc.code(record.address)) <= 24_576
+
+
+def test_deploy__again__sends_nothing_and_leaves_the_file(chain, tmp_path):
+    deploy_on(chain.rpc, tmp_path)
+    before = (tmp_path / "31337.json").read_bytes()
+
+    report = deploy_on(chain.rpc, tmp_path)
+
+    assert report.transactions_sent == 0
+    assert (tmp_path / "31337.json").read_bytes() == before
+
+
+def test_deploy__more_zones_later__adds_only_them(chain, tmp_path):
+    first = LocalSigner(test_account(1))
+    deploy_on(chain.rpc, tmp_path, operators={1: first})
+
+    second = LocalSigner(test_account(2))
+    report = deploy_on(chain.rpc, tmp_path, operators={1: first, 2: second})
+
+    assert report.transactions_sent == 7
+    assert report.deployment.zones == (1, 2)
+    assert differences(chain.rpc, tmp_path) == []
+
+
+# --- Interrupted ----------------------------------------------------------------------------------
+
+
+def test_deploy__killed_at_every_moment__each_transaction_exactly_once(chain, tmp_path):
+    seen: set[str] = set()
+
+    def kill_at_the_first_new_edge(edge):
+        if edge not in seen:
+            seen.add(edge)
+            raise Killed(edge)
+
+    runs = 0
+    while True:
+        runs += 1
+        try:
+            report = deploy_on(chain.rpc, tmp_path, on_edge=kill_at_the_first_new_edge)
+            break
+        except Killed:
+            continue
+
+    assert len(seen) == 5 * STEPS, "planned, recorded, sent, mined, done of each step"
+    assert runs == len(seen) + 1
+    assert report.outstanding == ()
+    assert differences(chain.rpc, tmp_path) == []
+    sent = chain.rpc.nonce(ADMIN) + chain.rpc.nonce(OPERATOR)
+    assert sent == STEPS
+
+
+def test_deploy__transaction_never_mined_and_its_nonce_taken__planned_anew(chain, tmp_path):
+    with pytest.raises(Killed):
+        deploy_on(chain.rpc, tmp_path, on_edge=kill_at("deploy EnergyToken: recorded"))
+    pending = Deployment.read(tmp_path / "31337.json").pending
+    assert pending is not None
+    send_as(chain.rpc, ADMIN, OPERATOR, b"")  # takes the nonce
+
+    deploy_on(chain.rpc, tmp_path)
+
+    assert differences(chain.rpc, tmp_path) == []
+    assert chain.rpc.receipt(pending.transaction) is None
+
+
+def test_deploy__between_the_two_of_the_market__second_gets_the_foretold_address(chain, tmp_path):
+    with pytest.raises(Killed):
+        deploy_on(chain.rpc, tmp_path, on_edge=kill_at("deploy Settlement: done"))
+    before = Deployment.read(tmp_path / "31337.json")
+
+    report = deploy_on(chain.rpc, tmp_path)
+
+    after = report.deployment
+    assert after.address_of("Settlement") == before.address_of("Settlement")
+    assert after.address_of("EnergyTrading") in before.contracts["Settlement"].arguments.values()
+    assert differences(chain.rpc, tmp_path) == []
+
+
+def test_deploy__foretold_address_lost__both_anew_and_only_the_new_one_mints(chain, tmp_path):
+    with pytest.raises(Killed):
+        deploy_on(chain.rpc, tmp_path, on_edge=kill_at("deploy Settlement: done"))
+    lost = Deployment.read(tmp_path / "31337.json").address_of("Settlement")
+    send_as(chain.rpc, ADMIN, OPERATOR, b"")
+
+    deployment = deploy_on(chain.rpc, tmp_path).deployment
+
+    assert deployment.address_of("Settlement") != lost
+    assert differences(chain.rpc, tmp_path) == []
+    manager = Contracts.load(deployment, chain.rpc).access_manager
+    assert manager.call("hasRole", int(Role.MINTER), lost) == (False, 0)
+    minter = deployment.address_of("Settlement")
+    assert manager.call("hasRole", int(Role.MINTER), minter) == (True, 0)
+
+
+def test_deploy__market_lost_from_the_chain__both_anew_and_old_minter_removed(chain, tmp_path):
+    deployment = deploy_on(chain.rpc, tmp_path).deployment
+    old = deployment.address_of("Settlement")
+    chain.rpc.call("anvil_setCode", deployment.address_of("EnergyTrading"), "0x")
+    seen = [check.what for check in differences(chain.rpc, tmp_path)]
+    assert seen == ["code"]
+
+    deploy_on(chain.rpc, tmp_path)
+
+    assert differences(chain.rpc, tmp_path) == []
+    manager = Contracts.load(Deployment.read(tmp_path / "31337.json"), chain.rpc).access_manager
+    assert manager.call("hasRole", int(Role.MINTER), old) == (False, 0)
+
+
+def test_deploy__block_never_comes__says_so_and_goes_on_later(anvil, tmp_path):
+    chain = anvil(arguments=("--no-mining",))
+
+    with pytest.raises(Exception, match="was not mined within 1 s") as caught:
+        deploy_on(chain.rpc, tmp_path, timeout_seconds=1)
+    assert "Run again" in str(caught.value)
+    chain.rpc.call("evm_setAutomine", True)
+    chain.mine()
+
+    deploy_on(chain.rpc, tmp_path)
+
+    assert differences(chain.rpc, tmp_path) == []
+    assert chain.rpc.nonce(ADMIN) + chain.rpc.nonce(OPERATOR) == STEPS
+
+
+# --- What differs ---------------------------------------------------------------------------------
+
+
+def test_deploy__roles_changed_on_chain__wired_again_in_one_transaction(chain, tmp_path):
+    deployment = deploy_on(chain.rpc, tmp_path).deployment
+    contracts = Contracts.load(deployment, chain.rpc)
+    manager, meter = contracts.access_manager, contracts.smart_meter
+    selector = meter.abi.selector("registerMeter")
+    for data in (
+        manager.encode("setTargetFunctionRole", meter.address, [selector], int(Role.GUARDIAN)),
+        manager.encode("revokeRole", int(Role.REGISTRAR), ADMIN),
+        manager.encode("grantRole", int(Role.MINTER), OPERATOR, 0),
+    ):
+        send_as(chain.rpc, ADMIN, manager.address, data)
+    found = {(check.subject, check.what) for check in differences(chain.rpc, tmp_path)}
+    assert found == {
+        ("SmartMeter", "role of registerMeter"),
+        ("AccessManager", f"REGISTRAR held by {ADMIN}"),
+        ("AccessManager", f"MINTER held by {OPERATOR}"),
+    }
+
+    report = deploy_on(chain.rpc, tmp_path)
+
+    assert report.transactions_sent == 1
+    assert differences(chain.rpc, tmp_path) == []
+
+
+def test_verify__guardian_nobody_named__is_a_difference(chain, tmp_path):
+    contracts = Contracts.load(deploy_on(chain.rpc, tmp_path).deployment, chain.rpc)
+    manager = contracts.access_manager
+    data = manager.encode("grantRole", int(Role.GUARDIAN), OPERATOR, 0)
+    send_as(chain.rpc, ADMIN, manager.address, data)
+
+    found = differences(chain.rpc, tmp_path)
+
+    assert [check.what for check in found] == [f"GUARDIAN held by {OPERATOR}"]
+
+
+def test_verify__tariff_changed_and_code_replaced__are_differences(chain, tmp_path):
+    contracts = Contracts.load(deploy_on(chain.rpc, tmp_path).deployment, chain.rpc)
+    slot = chain.rpc.timestamp() // 900
+    data = contracts.settlement.encode("setTariff", 1, slot + 200, 400_000, 90_000)
+    send_as(chain.rpc, OPERATOR, contracts.settlement.address, data)
+
+    found = differences(chain.rpc, tmp_path)
+
+    assert [(c.subject, c.what, c.found) for c in found] == [
+        ("zone 1", "tariff", (400_000, 90_000))
+    ]
+    chain.rpc.call("anvil_setCode", contracts.energy_token.address, "0x6001")
+    assert [check.subject for check in differences(chain.rpc, tmp_path)] == ["EnergyToken"]
+
+
+def test_deploy__governor_is_somebody_else__deployer_gives_up_its_power(chain, tmp_path):
+    governor = test_account(5).address
+    parameters = tmp_path / "other.toml"
+    text = STANDARD.read_text().replace('governor = "deployer"', f'governor = "{governor}"')
+    parameters.write_text(text)
+
+    report = deploy_on(chain.rpc, tmp_path, parameters=parameters)
+
+    assert differences(chain.rpc, tmp_path, parameters) == []
+    manager = Contracts.load(report.deployment, chain.rpc).access_manager
+    assert manager.call("hasRole", 0, governor) == (True, 0)
+    assert manager.call("hasRole", 0, ADMIN) == (False, 0)
+    assert deploy_on(chain.rpc, tmp_path, parameters=parameters).transactions_sent == 0
+
+
+def test_deploy__operators_key_elsewhere__its_steps_are_outstanding(chain, tmp_path):
+    report = deploy_on(chain.rpc, tmp_path, operators={1: OPERATOR})
+
+    assert {check.what for check in report.outstanding} == {"bond", "tariff"}
+    assert {check.what for check in differences(chain.rpc, tmp_path)} == {"bond", "tariff"}
+
+    with_key = deploy_on(chain.rpc, tmp_path, operators={1: LocalSigner(test_account(1))})
+    assert with_key.outstanding == ()
+    assert differences(chain.rpc, tmp_path) == []
+
+
+# --- Refused --------------------------------------------------------------------------------------
+
+
+def test_deploy__parameter_fixed_at_deployment_changed__refused(chain, tmp_path):
+    deploy_on(chain.rpc, tmp_path)
+    parameters = tmp_path / "standard.toml"
+    parameters.write_text(STANDARD.read_text().replace("lot_wh = 1", "lot_wh = 10"))
+
+    with pytest.raises(
+        DeploymentError, match=r"lotWh of EnergyTrading is fixed .* expected 1 .*10"
+    ):
+        deploy_on(chain.rpc, tmp_path, parameters=parameters)
+
+
+def test_deploy__other_parameter_set_than_recorded__refused(chain, tmp_path):
+    deploy_on(chain.rpc, tmp_path)
+    parameters = tmp_path / "other.toml"
+    parameters.write_text(STANDARD.read_text())
+
+    with pytest.raises(ConfigurationError, match="expected standard, found other"):
+        deploy_on(chain.rpc, tmp_path, parameters=parameters)
+
+
+def test_deploy__file_of_another_chain_id__refused(chain, tmp_path):
+    deploy_on(chain.rpc, tmp_path)
+    path = tmp_path / "31337.json"
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({**content, "chain_id": 31415}))
+
+    with pytest.raises(DeploymentFileError, match="found chain id 31415"):
+        deploy_on(chain.rpc, tmp_path)
+
+
+def test_open_deployment__chain_with_the_same_id_is_gone__anew_or_refused(chain, tmp_path):
+    deploy_on(chain.rpc, tmp_path)
+    path = tmp_path / "31337.json"
+    gone = dataclasses.replace(Deployment.read(path), genesis_hash="0x" + "00" * 32)
+    gone.write(path)
+    said: list[str] = []
+
+    def opened(may_start_anew):
+        return open_deployment(
+            path,
+            chain.rpc,
+            network="test",
+            deployer=ADMIN,
+            parameters="standard",
+            may_start_anew=may_start_anew,
+            announce=said.append,
+        )
+
+    assert opened(may_start_anew=True).contracts == {}
+    assert said == ["31337.json is of a local chain that is gone: starting anew"]
+    with pytest.raises(ConfigurationError, match="of another chain with id 31337"):
+        opened(may_start_anew=False)
+
+
+def test_plan__public_chain_without_settlement_token__refused():
+    with pytest.raises(ConfigurationError, match="EG_SETTLEMENT_TOKEN"):
+        Plan(Parameters.load("standard"), Artifacts.load(), ADMIN, 11155111, None)
+
+
+def test_deploy__existing_settlement_token__is_adopted(chain, tmp_path):
+    first = deploy_on(chain.rpc, tmp_path / "first").deployment
+    token = first.address_of("SettlementToken")
+    money = Contracts.load(first, chain.rpc).settlement_token
+    send_as(chain.rpc, ADMIN, token, money.encode("mint", OPERATOR, 10**12))
+
+    deployment = deploy_on(chain.rpc, tmp_path / "second", settlement_token=token).deployment
+
+    assert deployment.address_of("SettlementToken") == token
+    assert deployment.contracts["SettlementToken"].constants == {"decimals": 6}
+    assert differences(chain.rpc, tmp_path / "second") == []
+
+
+def test_deploy__settlement_token_is_none__refused(chain, tmp_path):
+    with pytest.raises(DeploymentError, match=f"found no code at {OPERATOR}"):
+        deploy_on(chain.rpc, tmp_path, settlement_token=OPERATOR)
+
+
+def test_deploy__poor_operator_of_real_money__refused_with_the_sum(chain, tmp_path):
+    first = deploy_on(chain.rpc, tmp_path / "first").deployment
+    token = first.address_of("SettlementToken")
+
+    with pytest.raises(DeploymentError, match=r"expected 1000000000 units .* found 0"):
+        deploy_on(chain.rpc, tmp_path / "second", settlement_token=token)
+
+
+def test_deploy__zone_has_another_operator__refused(chain, tmp_path):
+    deploy_on(chain.rpc, tmp_path)
+
+    with pytest.raises(DeploymentError, match="zone 1 has its operator for good"):
+        deploy_on(chain.rpc, tmp_path, operators={1: LocalSigner(test_account(2))})
+
+
+def test_deploy__deployer_without_funds__says_so(chain, tmp_path):
+    chain.rpc.call("anvil_setBalance", ADMIN, "0x0")
+
+    with pytest.raises(DeploymentError, match=f"funds of {ADMIN}"):
+        deploy_on(chain.rpc, tmp_path)
+    chain.rpc.call("anvil_setBalance", ADMIN, hex(10**20))
+    deploy_on(chain.rpc, tmp_path)
+    assert differences(chain.rpc, tmp_path) == []
+
+
+def test_deploy__file_cannot_be_written__nothing_is_sent(chain, tmp_path):
+    (tmp_path / "in-the-way").write_text("")
+
+    with pytest.raises(DeploymentFileError, match="cannot be written"):
+        deploy_on(chain.rpc, tmp_path / "in-the-way" / "folder")
+    assert chain.rpc.nonce(ADMIN) == 0
+
+
+@pytest.mark.parametrize("nonce", [0, 1, 127, 128, 255, 256, 2**32])
+def test_create_address__as_the_chain_computes_it(nonce):
+    from eth_utils.address import to_checksum_address
+    from web3.utils.address import get_create_address
+
+    assert create_address(ADMIN, nonce) == to_checksum_address(get_create_address(ADMIN, nonce))
