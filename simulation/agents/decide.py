@@ -186,6 +186,8 @@ def _hour_block_again(
     """An open hour block, dearer or cheaper as its gate comes near; None if nothing changes."""
     if product.period is not Period.HOUR or not product.is_open(situation.now):
         return None
+    if order.quote.lots < LEAST_LOTS:
+        return None  # what a fill left is too small to be placed anew, and stays as it is
     slots_left = (product.gate_at - situation.now) // SLOT_SECONDS
     if slots_left >= _HOUR_URGENCY_STEPS:
         return None

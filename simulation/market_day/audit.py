@@ -59,10 +59,9 @@ def _energy(facts: ChainFacts, slots: range) -> list[Residual]:
     bought = sum(event.boughtWh for event in facts.slots)
     sold = sum(event.soldWh for event in facts.slots)
     traded = sum(trade.energy_wh for trade in facts.trades)
-    entered = sum(event.keptWh + event.givenWh for event in facts.entered)
-    claimed_retired = sum(event.retiredWh for event in facts.claimed)
-    given = sum(event.givenWh for event in facts.entered)
-    out_of_pool = sum(event.sharedWh + event.returnedWh for event in facts.claimed)
+    certified = sum(event.mintedWh for event in facts.certificates)
+    given = sum(event.givenWh for event in facts.certificates)
+    retired = sum(event.energyWh for event in facts.retirements)
     return [
         Residual(
             Kind.ENERGY,
@@ -74,16 +73,20 @@ def _energy(facts: ChainFacts, slots: range) -> list[Residual]:
             "certificates: total supply - balances of all accounts",
             facts.token_supply_wh - sum(facts.token_balances_wh.values()),
         ),
-        Residual(Kind.ENERGY, "certificates: minted - entered", facts.minted_wh - entered),
         Residual(
             Kind.ENERGY,
-            "certificates: retired by the token - retired by claims",
-            facts.retired_wh - claimed_retired,
+            "certificates: minted by the token - minted for settled slots",
+            facts.minted_wh - certified,
+        ),
+        Residual(
+            Kind.ENERGY,
+            "certificates: retired by the token - proofs of supply",
+            facts.retired_wh - retired,
         ),
         Residual(
             Kind.ENERGY,
             "certificates: given to pools - taken out of pools",
-            given - out_of_pool,
+            given - _taken_out_of_pools(facts),
         ),
         Residual(Kind.ENERGY, "settled: bought - sold over all accounts", bought - sold),
         Residual(Kind.ENERGY, "traded by matches - bought in settlement", traded - bought),
@@ -98,6 +101,15 @@ def _energy(facts: ChainFacts, slots: range) -> list[Residual]:
             sum(_minted_beyond_export(facts)),
         ),
     ]
+
+
+def _taken_out_of_pools(facts: ChainFacts) -> int:
+    """Claims of buyers and givers; a claim retired as a whole shows as its retirement alone."""
+    claimed = {(event.account, event.slot) for event in facts.claims}
+    whole = sum(
+        event.energyWh for event in facts.retirements if (event.account, event.slot) not in claimed
+    )
+    return sum(int(event.sharedWh + event.returnedWh) for event in facts.claims) + whole
 
 
 def _metering_differences(facts: ChainFacts, slots: range) -> list[int]:
@@ -121,8 +133,8 @@ def _minted_beyond_export(facts: ChainFacts) -> list[int]:
     for event in facts.slots:
         exported[event.account] += event.exportWh
     minted: dict[str, int] = defaultdict(int)
-    for event in facts.entered:
-        minted[event.account] += event.keptWh + event.givenWh
+    for event in facts.certificates:
+        minted[event.account] += event.mintedWh
     return [max(minted[account] - exported[account], 0) for account in minted]
 
 

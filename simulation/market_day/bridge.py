@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -90,7 +89,6 @@ class BridgeProcess:
                 cwd=PROJECT_ROOT,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, "PYTHONPATH": str(PROJECT_ROOT)},
             )
         deadline = time.monotonic() + _CONNECT_TIMEOUT_SECONDS
         while self.adapters.without_listener():

@@ -73,11 +73,11 @@ class ChainFacts:
         slots: one `SlotSettled` event each account and slot.
         trades: all matches.
         meters: all meters.
-        entered: `CertificatesEntered` events.
-        claimed: `CertificatesClaimed` events.
+        certificates: `CertificatesMinted` events of settlement.
+        claims: `CertificatesClaimed` events; none for a claim that was retired as a whole.
+        retirements: `EnergyRetired` events: proofs of local green supply.
         minted_wh: by the energy token's events.
         retired_wh: by the energy token's events.
-        certified_wh: by account, by `EnergyRetired` events: verified local green supply.
         token_supply_wh: total supply of the energy token.
         token_balances_wh: energy token balance by account; the settlement contract's too.
     """
@@ -95,11 +95,11 @@ class ChainFacts:
     slots: tuple[Event, ...]
     trades: tuple[Trade, ...]
     meters: tuple[MeterFacts, ...]
-    entered: tuple[Event, ...]
-    claimed: tuple[Event, ...]
+    certificates: tuple[Event, ...]
+    claims: tuple[Event, ...]
+    retirements: tuple[Event, ...]
     minted_wh: int
     retired_wh: int
-    certified_wh: dict[str, int]
     token_supply_wh: int
     token_balances_wh: dict[str, int]
 
@@ -119,9 +119,6 @@ def read_facts(chain: Chain, zone: int) -> ChainFacts:
     treasury = str(settlement.call("treasury"))
     holders = (*accounts, settlement.address)
     balances = chain.read([(energy_token, "balanceOf", (holder,)) for holder in holders])
-    certified: dict[str, int] = dict.fromkeys(accounts, 0)
-    for event in settlement.events("EnergyRetired"):
-        certified[event.account] += event.energyWh
     deposits: dict[str, int] = dict.fromkeys(accounts, 0)
     for event in settlement.events("Deposited"):
         deposits[event.account] += event.amount
@@ -139,11 +136,11 @@ def read_facts(chain: Chain, zone: int) -> ChainFacts:
         slots=tuple(settlement.events("SlotSettled")),
         trades=tuple(_trade(event) for event in trading.events("OrdersMatched")),
         meters=_meters(chain),
-        entered=tuple(settlement.events("CertificatesEntered")),
-        claimed=tuple(settlement.events("CertificatesClaimed")),
+        certificates=tuple(settlement.events("CertificatesMinted")),
+        claims=tuple(settlement.events("CertificatesClaimed")),
+        retirements=tuple(settlement.events("EnergyRetired")),
         minted_wh=_sum(energy_token, "Minted", "energyWh"),
         retired_wh=_sum(energy_token, "Retired", "energyWh"),
-        certified_wh=certified,
         token_supply_wh=int(energy_token.call("totalSupply")),
         token_balances_wh=dict(zip(holders, balances, strict=True)),
     )

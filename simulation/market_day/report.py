@@ -214,6 +214,8 @@ def _members(
         line["bought"] += event.boughtWh
         line["sold"] += event.soldWh
         line["cash"] += _cash(event)
+    for event in facts.retirements:
+        sums[event.account]["certified"] += event.energyWh
     retail, feed_in = tariffs
     return tuple(
         MemberLine(
@@ -224,7 +226,7 @@ def _members(
             exported_wh=line["exported"],
             bought_wh=line["bought"],
             sold_wh=line["sold"],
-            certified_wh=facts.certified_wh[member.account.address],
+            certified_wh=line["certified"],
             balance=line["cash"],
             without_market=(line["exported"] * feed_in - line["imported"] * retail) // WH_PER_KWH,
         )

@@ -41,11 +41,18 @@ def settle_all(
 
 
 def claim_all(chain: Chain, keeper: LocalAccount) -> None:
-    """Claim for everybody what the pools of the settled slots owe."""
+    """Claim for everybody what the pools of the settled slots owe.
+
+    Givers are known by what settlement minted into a pool, takers by having bought more than they
+    sold.
+    """
     settlement = chain.contracts.settlement
     entries: dict[int, list[str]] = defaultdict(list)
-    for event in settlement.events("CertificatesEntered"):
-        if event.givenWh or event.wantedWh:
+    for event in settlement.events("CertificatesMinted"):
+        if event.givenWh:
+            entries[event.slot].append(event.account)
+    for event in settlement.events("SlotSettled"):
+        if event.slot in entries and event.boughtWh > event.soldWh:
             entries[event.slot].append(event.account)
     calls = []
     for slot, accounts in sorted(entries.items()):

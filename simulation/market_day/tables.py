@@ -29,13 +29,15 @@ def print_report(console: Console, report: DayReport) -> None:
 
 def member_table(report: DayReport) -> Table:
     """Energy and money of every member."""
-    table = Table(title="Members", box=box.SIMPLE_HEAD, caption=_MEMBER_CAPTION)
-    for heading in ("home", "kind", "trader"):
-        table.add_column(heading, justify="right" if heading == "home" else "left")
-    for heading in ("drawn", "fed in", "bought", "sold", "certified"):
-        table.add_column(f"{heading}\nkWh", justify="right")
-    for heading in ("balance", "alone", "gain"):
-        table.add_column(f"{heading}\ncoins", justify="right")
+    table = _table("Members")
+    table.caption = _MEMBER_CAPTION
+    table.add_column("home", justify="right", no_wrap=True)
+    table.add_column("kind", no_wrap=True)
+    table.add_column("trader", no_wrap=True)
+    for heading in ("drawn", "fed in", "bought", "sold", "proven"):
+        table.add_column(f"{heading}\nkWh", justify="right", no_wrap=True)
+    for heading in ("balance", "gain"):
+        table.add_column(f"{heading}\ncoins", justify="right", no_wrap=True)
     for line in report.members:
         table.add_row(
             str(line.home),
@@ -52,7 +54,6 @@ def member_table(report: DayReport) -> Table:
                 )
             ),
             _coins(line.balance, report),
-            _coins(line.without_market, report),
             _gain(line.balance - line.without_market, report),
         )
     members = report.members
@@ -66,7 +67,6 @@ def member_table(report: DayReport) -> Table:
             for name in ("imported_wh", "exported_wh", "bought_wh", "sold_wh", "certified_wh")
         ),
         _coins(sum(line.balance for line in members), report),
-        _coins(sum(line.without_market for line in members), report),
         _gain(sum(line.balance - line.without_market for line in members), report),
         style="bold",
     )
@@ -74,20 +74,33 @@ def member_table(report: DayReport) -> Table:
 
 
 _MEMBER_CAPTION = (
-    "certified: bought energy proven green and local, quarter hour by quarter hour · "
-    "alone: the same meters at retail and feed-in tariff"
+    "proven: bought energy certified as green, local and used in its quarter hour; "
+    "gain: against the same meters at retail and feed-in tariff alone"
 )
+
+
+def _table(title: str) -> Table:
+    """A table that fits 80 columns."""
+    return Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+    )
 
 
 def hour_table(report: DayReport) -> Table:
     """Energy, prices and local supply by hour (UTC)."""
-    table = Table(title="Hours (UTC)", box=box.SIMPLE_HEAD)
-    table.add_column("hour", justify="right")
+    table = _table("Hours of delivery (UTC)")
+    table.add_column("hour", justify="right", no_wrap=True)
     for heading in ("drawn", "fed in", "traded"):
-        table.add_column(f"{heading}\nkWh", justify="right")
+        table.add_column(f"{heading}\nkWh", justify="right", no_wrap=True)
     for heading in ("low", "mean", "high"):
-        table.add_column(f"{heading}\ncoins/kWh", justify="right")
-    table.add_column("of what is drawn, from neighbours", no_wrap=True)
+        table.add_column(f"{heading}\ncoins", justify="right", no_wrap=True)
+    table.add_column("drawn from neighbours", no_wrap=True)
     for line in report.hours:
         table.add_row(
             f"{line.hour:02d}",
@@ -105,7 +118,7 @@ def hour_table(report: DayReport) -> Table:
 
 def gas_table(report: DayReport) -> Table:
     """Gas by operation."""
-    table = Table(title="Gas", box=box.SIMPLE_HEAD)
+    table = _table("Gas")
     table.add_column("operation")
     for heading in ("transactions", "median", "max"):
         table.add_column(heading, justify="right")
@@ -119,9 +132,9 @@ def gas_table(report: DayReport) -> Table:
 def residual_table(report: DayReport, *, only_wrong: bool = False) -> Table:
     """What must be zero, and whether it is."""
     title = "What is off" if only_wrong else "Residuals, from chain state and events"
-    table = Table(title=title, box=box.SIMPLE_HEAD)
+    table = _table(title)
     table.add_column("")
-    table.add_column("what must be zero")
+    table.add_column("what must be zero", max_width=58)
     table.add_column("left over", justify="right")
     for residual in report.residuals:
         is_zero = residual.amount == 0
