@@ -1,0 +1,1 @@
+"""Benchmarks: what the platform costs, measured on real receipts."""

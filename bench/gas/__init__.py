@@ -1,0 +1,1 @@
+"""Gas of every operation against its ceiling: `python -m bench.gas` (or `make gas`)."""

@@ -1,0 +1,164 @@
+"""Measure the gas of every operation, compare it with the record and with the ceilings.
+
+`python -m bench.gas` exits with 1 above a ceiling or off the record, `--record` writes the figures
+to `bench/gas/measured.json`, `--json` prints the comparison as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tomllib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from bench.gas.turn import run_turn
+from bench.gas.world import build_world, settle_in
+from energy_grid.artifacts import Artifacts
+from tests.utils.anvil import Anvil
+
+HERE: Final = Path(__file__).parent
+RECORD: Final = HERE / "measured.json"
+CEILINGS: Final = HERE / "ceilings.toml"
+
+FIRST_SLOT: Final = 20_000 * 96
+"""A UTC midnight far from the chain's genesis; nothing depends on which."""
+
+RING_SLOTS: Final = 4_096
+DAY_SLOTS: Final = 96
+HOUSEHOLDS_FRESH: Final = 104
+HOUSEHOLDS_RECYCLED: Final = 20
+"""Each has 4,000 idle slots to settle before its second day, so there are few."""
+TOLERANCE: Final = 0.01
+"""Figures move by a few gas with the zero bytes of addresses and signatures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One operation.
+
+    Attributes:
+        gas: as measured now.
+        recorded: as in the record; None if it is new.
+        ceiling: highest allowed; None if there is none.
+        per: what the gas is divided by.
+    """
+
+    operation: str
+    gas: int
+    recorded: int | None
+    ceiling: int | None
+    per: str
+
+    @property
+    def above(self) -> bool:
+        """Whether the ceiling is broken."""
+        return self.ceiling is not None and self.gas > self.ceiling
+
+    @property
+    def changed(self) -> bool:
+        """Whether it is off the record by more than the tolerance."""
+        return self.recorded is None or abs(self.gas - self.recorded) > TOLERANCE * self.recorded
+
+
+def measure(console: Console) -> dict[str, int]:
+    """Run the day on fresh storage, then once more one turn of the ring later."""
+    measured: dict[str, int] = {}
+    genesis = (FIRST_SLOT - DAY_SLOTS) * 900
+    arguments = ("--hardfork", "osaka", "--timestamp", str(genesis), "--prune-history", "--silent")
+    with Anvil(arguments=arguments) as anvil, console.status("deploying") as status:
+
+        def say(what: str, turn: str) -> None:
+            status.update(f"{turn} storage: {what}")
+
+        world = build_world(anvil.rpc)
+        households = settle_in(world, HOUSEHOLDS_FRESH, FIRST_SLOT)
+        fresh = run_turn(world, households, FIRST_SLOT, lambda what: say(what, "fresh"))
+        measured |= {f"{name}_fresh": gas for name, gas in fresh.items()}
+        half = HOUSEHOLDS_FRESH // 2
+        few = HOUSEHOLDS_RECYCLED // 2
+        remaining = [*households[:few], *households[half : half + few]]
+        recycled = run_turn(
+            world, remaining, FIRST_SLOT + RING_SLOTS, lambda what: say(what, "recycled")
+        )
+        measured |= {f"{name}_recycled": gas for name, gas in recycled.items()}
+    return measured
+
+
+def compare(measured: dict[str, int]) -> list[Row]:
+    """Rows in the order of the ceilings, then the operations without one."""
+    ceilings: dict[str, Any] = tomllib.loads(CEILINGS.read_text(encoding="utf-8"))
+    recorded: dict[str, int] = {}
+    if RECORD.exists():
+        recorded = json.loads(RECORD.read_text(encoding="utf-8"))["gas"]
+    rows = []
+    for operation in [*ceilings, *(name for name in sorted(measured) if name not in ceilings)]:
+        limits = ceilings.get(operation, {})
+        rows.append(
+            Row(
+                operation,
+                measured[operation],
+                recorded.get(operation),
+                limits.get("ceiling"),
+                limits.get("per", ""),
+            )
+        )
+    return rows
+
+
+def _table(rows: list[Row]) -> Table:
+    table = Table(title="Gas (gasUsed of receipts, Anvil, osaka)")
+    table.add_column("operation")
+    for column in ("measured", "recorded", "ceiling", "left"):
+        table.add_column(column, justify="right")
+    for row in rows:
+        left = "" if row.ceiling is None else f"{(row.ceiling - row.gas) / row.ceiling:.0%}"
+        table.add_row(
+            row.operation + (f" / {row.per}" if row.per else ""),
+            f"{row.gas:,}",
+            "" if row.recorded is None else f"{row.recorded:,}",
+            "" if row.ceiling is None else f"{row.ceiling:,}",
+            left,
+            style="red" if row.above else "yellow" if row.changed else None,
+        )
+    return table
+
+
+@click.command()
+@click.option("--record", is_flag=True, help="Write what was measured to the record.")
+@click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
+def main(record: bool, as_json: bool) -> None:
+    """Measure gas and compare it with the record and the ceilings."""
+    console = Console(stderr=True)
+    measured = measure(console)
+    rows = compare(measured)
+    if as_json:
+        click.echo(json.dumps([asdict(row) for row in rows], indent=2))
+    else:
+        Console().print(_table(rows))
+    if record:
+        content = {
+            "compiler": dict(Artifacts.load().compiler),
+            "gas": dict(sorted(measured.items())),
+        }
+        RECORD.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        console.print(f"recorded in {RECORD.relative_to(Path.cwd())}")
+    above = [row.operation for row in rows if row.above]
+    changed = [row.operation for row in rows if row.changed and not record]
+    if above:
+        console.print(f"[red]above the ceiling:[/] {', '.join(above)}")
+    if changed:
+        console.print(
+            f"[yellow]off the record by more than {TOLERANCE:.0%}:[/] {', '.join(changed)}; "
+            "if that is meant, say why in the commit and run with --record"
+        )
+    sys.exit(1 if above or changed else 0)
+
+
+if __name__ == "__main__":
+    main()
