@@ -80,7 +80,8 @@ class DeviceKey:
         from eth_keyfile.keyfile import create_keyfile_json
 
         private_key = secrets.token_bytes(32)
-        keystore = create_keyfile_json(private_key, password, kdf="scrypt")
+        encoded: Any = password.encode()
+        keystore = create_keyfile_json(private_key, encoded, kdf="scrypt")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _KEY_FILE_MODE)
@@ -132,7 +133,8 @@ def _decrypt(path: Path, password: str) -> bytes:
 
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        return bytes(decode_keyfile_json(content, password))
+        encoded: Any = password.encode()  # the library takes bytes, whatever its annotation says
+        return bytes(decode_keyfile_json(content, encoded))
     except OSError as error:
         raise KeyFileError(
             "keystore cannot be read",

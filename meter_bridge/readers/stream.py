@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -56,7 +57,7 @@ class StreamReader(ABC):
             await retry.pause()
 
     async def _read(self, sink: Sink, retry: Retry) -> None:
-        reader, transport = await self._open()
+        reader, close = await self._open()
         self._is_connected = True
         _log.info("source open", source=self.name, meter_id=self.meter_id)
         try:
@@ -65,11 +66,11 @@ class StreamReader(ABC):
                 for frame in self._framer.feed(chunk):
                     await sink(Arrival(self.meter_id, frame))
         finally:
-            transport.close()
+            close()
 
     @abstractmethod
-    async def _open(self) -> tuple[asyncio.StreamReader, asyncio.BaseTransport]:
-        """Open the stream.
+    async def _open(self) -> tuple[asyncio.StreamReader, Callable[[], None]]:
+        """Open the stream; the second value closes it, and keeps it open while it is held.
 
         Raises:
             OSError: it is away.
@@ -84,11 +85,11 @@ class TcpReader(StreamReader):
         self._host = host
         self._port = port
 
-    async def _open(self) -> tuple[asyncio.StreamReader, asyncio.BaseTransport]:
+    async def _open(self) -> tuple[asyncio.StreamReader, Callable[[], None]]:
         reader, writer = await asyncio.wait_for(
             asyncio.open_connection(self._host, self._port), timeout=10
         )
-        return reader, writer.transport
+        return reader, writer.close
 
 
 class SerialReader(StreamReader):
@@ -99,7 +100,7 @@ class SerialReader(StreamReader):
         self._path = path
         self._line = line
 
-    async def _open(self) -> tuple[asyncio.StreamReader, asyncio.BaseTransport]:
+    async def _open(self) -> tuple[asyncio.StreamReader, Callable[[], None]]:
         from serial import Serial, SerialException
 
         try:
@@ -118,4 +119,4 @@ class SerialReader(StreamReader):
         transport, _ = await asyncio.get_running_loop().connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(reader), port
         )
-        return reader, transport
+        return reader, transport.close
