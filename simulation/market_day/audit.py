@@ -106,10 +106,11 @@ def _energy(facts: ChainFacts, slots: range) -> list[Residual]:
 def _taken_out_of_pools(facts: ChainFacts) -> int:
     """Claims of buyers and givers; a claim retired as a whole shows as its retirement alone."""
     claimed = {(event.account, event.slot) for event in facts.claims}
-    whole = sum(
+    whole: int = sum(
         event.energyWh for event in facts.retirements if (event.account, event.slot) not in claimed
     )
-    return sum(int(event.sharedWh + event.returnedWh) for event in facts.claims) + whole
+    parts = sum(int(event.sharedWh + event.returnedWh) for event in facts.claims)
+    return whole + parts
 
 
 def _metering_differences(facts: ChainFacts, slots: range) -> list[int]:

@@ -31,7 +31,7 @@ def draw_day(report: DayReport, file: Path) -> None:
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(
-        4, 1, figsize=_SIZE_INCHES, sharex=True, height_ratios=(1.25, 1, 0.8, 1)
+        4, 1, figsize=_SIZE_INCHES, sharex=True, height_ratios=(1.25, 1, 0.7, 1)
     )
     _draw_energy(axes[0], report)
     _draw_prices(axes[1], report)
@@ -97,6 +97,7 @@ def _draw_prices(axis: Any, report: DayReport) -> None:
     volume.set_ylabel("kWh traded", color=_GREEN)
     volume.tick_params(axis="y", colors=_GREEN, length=0)
     volume.set_ylim(0, (traded.max() or 1) * 2.2)
+    volume.set_yticks([tick for tick in volume.get_yticks() if tick <= traded.max() * 1.1])
     for side in volume.spines.values():
         side.set_visible(False)
     axis.set_zorder(volume.get_zorder() + 1)
@@ -113,18 +114,12 @@ def _draw_prices(axis: Any, report: DayReport) -> None:
         low = np.array([hour.price_low or 0 for hour in priced]) / unit
         mean = np.array([hour.price_mean or 0 for hour in priced]) / unit
         high = np.array([hour.price_high or 0 for hour in priced]) / unit
-        axis.vlines(at, low, high, color=_BLUE, linewidth=6, alpha=0.25)
-        axis.plot(at, mean, "o-", color=_BLUE, markersize=5, linewidth=1.6)
-        axis.annotate(
-            "mean price, lowest to highest",
-            (at[len(at) // 2], mean[len(at) // 2]),
-            xytext=(0, 26),
-            textcoords="offset points",
-            ha="center",
-            color=_BLUE,
-            size=9,
+        axis.vlines(
+            at, low, high, color=_BLUE, linewidth=6, alpha=0.25, label="lowest to highest price"
         )
-    axis.set_ylim(0, report.retail_tariff / unit * 1.15)
+        axis.plot(at, mean, "o-", color=_BLUE, markersize=5, linewidth=1.6, label="mean price")
+        axis.legend(loc="upper right", frameon=False, fontsize=9, ncols=2)
+    axis.set_ylim(0, report.retail_tariff / unit * 1.25)
     axis.set_ylabel("coins per kWh")
     axis.set_title("Prices of trades")
 
@@ -144,8 +139,7 @@ def _draw_voltages(axis: Any, report: DayReport) -> None:
     )
     axis.axhline(_NOMINAL_VOLTS, color=_INK, linewidth=0.9)
     axis.text(0.15, _NOMINAL_VOLTS, "nominal", va="bottom", size=9, color=_INK)
-    margin = max(abs(high.max() - _NOMINAL_VOLTS), abs(low.min() - _NOMINAL_VOLTS)) * 1.2 + 0.5
-    axis.set_ylim(_NOMINAL_VOLTS - min(margin, 24), _NOMINAL_VOLTS + min(margin, 24))
+    axis.set_ylim(min(low.min(), _NOMINAL_VOLTS) - 2, max(high.max(), _NOMINAL_VOLTS) + 2)
     axis.set_ylabel("V to neutral")
     axis.set_title("Voltage, lowest to highest of all buses (limits ±10 %)")
 

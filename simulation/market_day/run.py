@@ -40,6 +40,7 @@ from simulation.physics.day import PhysicalDay, simulate_day
 
 _HOUR: Final = 3_600
 _GAS_MONEY_WEI: Final = 1_000 * 10**18
+_RPC_TIMEOUT_SECONDS: Final = 120.0
 GENESIS_BEFORE: Final = 8 * _HOUR
 """The chain begins at 16:00 UTC of the day before; contracts and members take less than an hour."""
 DAY_AHEAD_BEFORE: Final = 6 * _HOUR
@@ -88,7 +89,7 @@ def run_market_day(options: Options, console: Console) -> DayReport:
     start = day.first_slot * SLOT_SECONDS
     with (
         Anvil(start - GENESIS_BEFORE, folder / "anvil.log", options.port) as anvil,
-        Rpc(anvil.url) as rpc,
+        Rpc(anvil.url, timeout_seconds=_RPC_TIMEOUT_SECONDS) as rpc,
     ):
         console.print(f"chain {CHAIN_ID} at {anvil.url}, its clock set to the simulated day")
         report = _run_day(options, day, rpc, folder, watch, console)

@@ -13,7 +13,7 @@ from rich.text import Text
 from simulation.market_day.audit import Kind, total
 from simulation.market_day.report import DayReport, HourLine
 
-_BAR_WIDTH = 24
+_BAR_WIDTH = 18
 _FULL = "█"
 _DASH = "–"
 
@@ -195,11 +195,11 @@ def _kwh(energy_wh: int) -> str:
 
 
 def _coins(units: int, report: DayReport) -> str:
-    return f"{Decimal(units) / 10**report.unit_digits:,.3f}"
+    return f"{Decimal(units) / 10**report.unit_digits:,.2f}"
 
 
 def _gain(units: int, report: DayReport) -> str:
-    text = f"{Decimal(units) / 10**report.unit_digits:+,.3f}"
+    text = f"{Decimal(units) / 10**report.unit_digits:+,.2f}"
     return f"[green]{text}[/]" if units > 0 else f"[red]{text}[/]" if units < 0 else text
 
 
