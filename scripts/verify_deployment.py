@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 from ape.api import ProviderAPI
 from ape.cli import network_option
+from ape.logging import LogLevel, logger
 from rich.console import Console
 from rich.table import Table
 
@@ -40,6 +41,8 @@ from scripts._ape_chain import compiled_contracts, connected, require_matching_c
 @click.option("--json", "as_json", is_flag=True, help="Print every check as JSON.")
 def cli(provider: ProviderAPI, parameters_name: str | None, folder: Path, as_json: bool) -> None:
     """Assert code, wiring, roles and parameters on chain."""
+    if as_json:
+        logger.set_level(LogLevel.ERROR)  # ape logs on standard output
     try:
         with connected(provider) as rpc:
             checks = _checks(provider, rpc, parameters_name, folder)

@@ -259,10 +259,10 @@ class Journal:
                     remedy="Run again: it goes on from here",
                 )
             time.sleep(POLL_SECONDS)
-        self._on_edge(f"{pending.step}: mined")
         return self.rpc.receipt(pending.transaction) or receipt
 
     def _finish(self, pending: PendingTransaction, receipt: dict[str, Any]) -> None:
+        self._on_edge(f"{pending.step}: mined")
         if not int(receipt["status"], 16):
             self.save(replace(self.deployment, pending=None))
             raise DeploymentError(

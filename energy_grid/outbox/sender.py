@@ -437,4 +437,5 @@ class Sender:
 def _is_failed_execution(text: str) -> bool:
     """Whether a node's message tells of a call that failed without a revert."""
     lowered = text.lower().replace(" ", "")
-    return any(sign in lowered for sign in ("outofgas", "invalidopcode", "stackoverflow"))
+    signs = ("evmerror", "outofgas", "invalidopcode", "invalidjump", "stackoverflow")
+    return any(sign in lowered for sign in signs)

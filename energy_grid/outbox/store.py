@@ -340,11 +340,11 @@ class Outbox:
         self._update(row, (State.MINED,), state=State.FINAL)
 
     def record_reorged(self, row: Row) -> None:
-        """The row's block is gone: its attempts are under way again."""
+        """The row's block is gone: its transaction is to be broadcast again, the same bytes."""
         self._update(
             row,
             (State.MINED,),
-            state=State.SENT,
+            state=State.SIGNED,
             transaction_hash=None,
             block_number=None,
             gas_used=None,
