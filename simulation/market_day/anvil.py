@@ -23,6 +23,7 @@ _HOST: Final = "127.0.0.1"
 _START_TIMEOUT_SECONDS: Final = 30.0
 _STOP_TIMEOUT_SECONDS: Final = 10.0
 _BLOCK_GAS_LIMIT: Final = 60_000_000
+_STATES_KEPT: Final = 64
 
 
 class Anvil:
@@ -71,8 +72,9 @@ class Anvil:
             *("--gas-limit", str(_BLOCK_GAS_LIMIT)),
             # Order of arrival decides within a block, so that a seed gives one order of trades.
             *("--order", "fifo", "--accounts", "1"),
-            # State of old blocks is never asked for, and keeping it slows a long chain down.
-            *("--prune-history", "--silent"),
+            # State of old blocks slows a long chain down; the newest few stay, since a call on
+            # `latest` may be overtaken by a block.
+            *("--prune-history", str(_STATES_KEPT), "--silent"),
         ]
         self._log_file.parent.mkdir(parents=True, exist_ok=True)
         with self._log_file.open("wb") as log:
