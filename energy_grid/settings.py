@@ -93,7 +93,7 @@ class Settings(BaseSettings):
     """Base of every process's settings. Make one with `load`."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid"
+        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="ignore"
     )
     weak_values: ClassVar[frozenset[str]] = frozenset({"changeme", "password", "secret", "test"})
 
@@ -113,6 +113,9 @@ class Settings(BaseSettings):
         if env_file is not None:
             _check_env_file(Path(env_file), cls)
         given = {name: value for name, value in overrides.items() if value is not None}
+        unknown = given.keys() - cls.model_fields.keys()
+        if unknown:
+            raise TypeError(f"{cls.__name__} has no {', '.join(sorted(unknown))}")
         try:
             settings = cls(_env_file=env_file, **given)
         except ValidationError as error:

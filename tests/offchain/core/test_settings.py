@@ -91,6 +91,8 @@ def test_load__env_file__read_and_overruled_by_the_environment(monkeypatch, tmp_
 
     assert (settings.broker, settings.port) == ("mq", 2)
     assert BridgeSettings.load(file, port=3).port == 3
+    with pytest.raises(TypeError, match="has no prot"):
+        BridgeSettings.load(file, prot=3)
 
 
 def test_load__env_file_missing__says_what_to_do(tmp_path):
