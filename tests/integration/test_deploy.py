@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ from energy_grid.contracts import Contracts
 from energy_grid.deployment import LocalSigner, Parameters, Plan, verify
 from energy_grid.deployment.journal import DeploymentError, open_deployment
 from energy_grid.deployment.plan import create_address
-from energy_grid.deployment.roles import Role
+from energy_grid.deployment.roles import FUNCTION_ROLES, Role
 from energy_grid.deployments import Deployment, DeploymentFileError
 from energy_grid.errors import ConfigurationError
 from tests.utils.deploying import deploy_on, test_account
@@ -419,3 +420,14 @@ def test_create_address__as_the_chain_computes_it(nonce):
     from web3.utils.address import get_create_address
 
     assert create_address(ADMIN, nonce) == to_checksum_address(get_create_address(ADMIN, nonce))
+
+
+def test_roles__every_restricted_function_has_its_role():
+    """Read from the sources: a new restricted function without a role would fail here."""
+    pattern = re.compile(r"function (\w+)\([^{;]*\brestricted\b[^{;]*\{")
+    found = set()
+    for folder in ("market", "metering", "tokens"):
+        for source in Path("contracts", folder).rglob("*.sol"):
+            found |= set(pattern.findall(source.read_text()))
+
+    assert found == {name for functions in FUNCTION_ROLES.values() for name in functions}
