@@ -7,6 +7,7 @@ trade, settles the day, and checks from chain state and events that nothing is l
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -57,6 +58,8 @@ def cli(
 ) -> None:
     """Trade and settle one day of a neighbourhood; exit 1 if anything is left over."""
     console = Console(stderr=as_json)
+    # Ended from outside, the day still takes its chain and its bridge down with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     options = Options(
         grid=grid,
         day=day.date(),

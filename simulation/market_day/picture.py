@@ -52,12 +52,17 @@ def draw_day(report: DayReport, file: Path) -> None:
         fontweight="bold",
         color=_INK,
     )
+    verdict = (
+        "Settled to the last Wh and the last token unit."
+        if report.adds_up
+        else "IT DOES NOT ADD UP: see the residuals."
+    )
     figure.text(
         0.075,
         0.952,
         f"{report.energy_traded_wh / _WH_PER_KWH:,.0f} kWh traded between neighbours in "
         f"{report.trades:,} trades, {report.local_supply_share:.0%} of what homes drew from the "
-        "grid. Settled to the last Wh and the last token unit.",
+        f"grid. {verdict}",
         fontsize=11,
         color=_INK,
     )
