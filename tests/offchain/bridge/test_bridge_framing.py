@@ -26,8 +26,6 @@ UNIX = 1_700_000_100
 TELEGRAMS = [
     P1(unix=UNIX + 10 * n, import_wh=(n, 2 * n), export_wh=(0, n)).build() for n in range(4)
 ]
-    P1(unix=UNIX + 10 * n, import_wh=(n, 2 * n), export_wh=(0, n)).build() for n in range(4)
-]
 ENCRYPTED = [
     encrypt(telegram, KEY, AUTHENTICATION_KEY, counter=n + 1)
     for n, telegram in enumerate(TELEGRAMS)
