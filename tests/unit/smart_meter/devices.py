@@ -142,6 +142,12 @@ class Device:
             reading.as_tuple(), self.signature(reading), sender=sender
         )
 
+    def submit_all(self, readings: Iterable[MeterReading], sender: Any) -> Any:
+        """Relay new readings in one batch."""
+        items = [(reading.as_tuple(), self.signature(reading)) for reading in readings]
+        assert self.contract.submitSignedReadings.call(items, sender=sender) == len(items)
+        return self.contract.submitSignedReadings(items, sender=sender)
+
     def submit_day(self, day: MeterDay, sender: Any) -> Any:
         """Relay a day with this meter's signature."""
         return self.contract.submitSignedDay(day.as_tuple(), self.signature(day), sender=sender)
