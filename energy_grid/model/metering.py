@@ -7,7 +7,7 @@ as the same list of true readings, see `slot_energy` for what follows from it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from energy_grid.day_words import LaneWidth, Quality, SlotRegisters, unpack_day
@@ -56,6 +56,21 @@ class Metering:
             raise Refused("SequenceNotRising", given=0, last=meter.last.reading.sequence)
         meter.require_active()
         return self._record(meter, reading, now)
+
+    def submit_own(self, reading: MeterReading, device: str, now: int) -> Outcome:
+        """The device's own transaction: the number is the next one, whatever the reading says."""
+        meter = next(
+            (one for one in self.registry.meters.values() if one.registration.device == device),
+            None,
+        )
+        if meter is None:
+            raise Refused("UnknownDevice", deviceKey=device)
+        meter.require_active()
+        last = meter.last.reading
+        number = last.sequence + 1
+        if reading.timestamp <= last.timestamp:
+            number = last.sequence if reading.timestamp == last.timestamp else 0
+        return self._record(meter, replace(reading, sequence=number), now)
 
     def submit_many(self, readings: Sequence[tuple[MeterReading, str]], now: int) -> int:
         """Take many readings; what would be refused alone is skipped. Returns how many were new."""
@@ -175,7 +190,7 @@ class Metering:
         check_deadline(reading.timestamp, now)
         on_record = meter.snapshots.get(reading.timestamp)
         if on_record is None:
-            if reading.sequence == last.sequence:
+            if reading.sequence == last.sequence and last.sequence:
                 return self._quarantine(meter, reading)
             raise Refused("TimestampNotRising", given=reading.timestamp, last=last.timestamp)
         # Of older readings only the registers are kept; their numbers lie below the last one.

@@ -38,6 +38,7 @@ from energy_grid.units import AccountId, money, slot_energy_wh
 
 UNTIL_GATE = 0
 """Expiry of an order that stands until the gate."""
+TRANSACTION_BITS = 104
 
 
 @dataclass(frozen=True)
@@ -151,6 +152,8 @@ class Trading:
         self, sender: str, amount_wh: int, price_per_kwh: int, expiry: int, side: Side, now: int
     ) -> int:
         """The printed form: the hour that starts at `expiry` rounded up, in the home zone."""
+        if expiry <= now:
+            raise Refused("ExpiryPassed", given=expiry, now=now)
         product = hour_product_for_expiry(self.ledger.account(sender).zone, expiry)
         unit = product.slot_count * LOT_WH
         if amount_wh % unit:
@@ -390,6 +393,10 @@ class Trading:
 
     def parties(self, transaction_id: int) -> tuple[Account, Account, Product]:
         """Buyer, seller and product of a transaction id that names a trade."""
+        if transaction_id >> TRANSACTION_BITS:
+            raise Refused("TransactionUnknown", transactionId=transaction_id)
+        number = transaction_id >> 48
+        check_product(number >> 36 & 0xF, number >> 32 & 0xF, number & 0xFFFFFFFF)
         try:
             wanted = TransactionId.unpack(transaction_id)
             product = wanted.product
@@ -559,17 +566,21 @@ class Trading:
             raise
 
 
+def check_product(period: int, session: int, start_slot: int) -> None:
+    """Refuse what is no product of this session."""
+    if period > max(Period):
+        raise Refused("PeriodUnknown", given=period, allowed=int(max(Period)))
+    if session != Session.CONTINUOUS:
+        raise Refused("SessionUnavailable", given=session)
+    anchor = FIRST_WEEK_SLOT if period == Period.WEEK else 0
+    if (start_slot - anchor) % Period(period).slots:
+        raise Refused("StartMisaligned", startSlot=start_slot)
+
+
 def checked_product(quote: Quote) -> Product:
     """The product that a quote names, if there is such a product in this session."""
-    if quote.period > max(Period):
-        raise Refused("PeriodUnknown", given=quote.period, allowed=int(max(Period)))
-    if quote.session != Session.CONTINUOUS:
-        raise Refused("SessionUnavailable", given=quote.session)
-    period = Period(quote.period)
-    anchor = FIRST_WEEK_SLOT if period is Period.WEEK else 0
-    if (quote.start_slot - anchor) % period.slots:
-        raise Refused("StartMisaligned", startSlot=quote.start_slot)
-    return Product.continuous(quote.zone, period, quote.start_slot)
+    check_product(quote.period, quote.session, quote.start_slot)
+    return Product.continuous(quote.zone, Period(quote.period), quote.start_slot)
 
 
 def is_order_id(number: int) -> bool:

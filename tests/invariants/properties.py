@@ -1,0 +1,46 @@
+"""The properties that are due, and how often each was checked and had something to check.
+
+Ids and formulas: `docs/invariants.md`. A property is a method of the lock-step machine marked with
+`@checks(id)`. It returns how many facts it looked at, so that a property which never finds anything
+to look at is noticed.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+DUE = (
+    *(f"I-{number:02}" for number in range(1, 16)),
+    *(f"I-{number:02}" for number in range(30, 35)),
+)
+"""Ids whose subject exists, so that a living test is owed. The others come with their issues."""
+
+checked_by: dict[str, list[str]] = {}
+"""Names of the methods that check each id."""
+
+facts_checked: Counter[str] = Counter()
+"""Facts each id has been checked against in this process."""
+
+
+def checks(*ids: str) -> Callable[[Callable[..., int]], Callable[..., None]]:
+    """Mark a method as the living test of properties; it returns the number of facts checked."""
+
+    def mark(method: Callable[..., int]) -> Callable[..., None]:
+        for property_id in ids:
+            checked_by.setdefault(property_id, []).append(method.__qualname__)
+
+        @functools.wraps(method)
+        def counted(*arguments: Any, **named: Any) -> None:
+            try:
+                facts = method(*arguments, **named)
+            except AssertionError as error:
+                raise AssertionError(f"{'/'.join(ids)} broken: {error}") from error
+            for property_id in ids:
+                facts_checked[property_id] += facts
+
+        return counted
+
+    return mark

@@ -1,0 +1,441 @@
+"""The same neighbourhood twice: on the forked chain and in the reference model.
+
+`World.both` does one thing in both and insists that they agree about it. What exists upstream stays
+untouched: the tests open zones of their own and take over the balances that are there as a base.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from eth_keys.datatypes import PrivateKey
+from eth_utils.crypto import keccak
+
+from energy_grid import eip712
+from energy_grid.contracts import Contract
+from energy_grid.eip712 import MeterDay, MeterKind, MeterReading, MeterRegistration
+from energy_grid.model.ledger import Account
+from energy_grid.model.market import Market
+from energy_grid.model.metering import snapshot_of_day
+from energy_grid.model.meters import Meter, Registration
+from energy_grid.model.refused import Refused
+from energy_grid.model.tariffs import TariffBounds
+from energy_grid.model.terms import MarketTerms, Tariff
+from energy_grid.slots import slot_of
+from energy_grid.units import SECONDS_PER_DAY, Slot, Watt, Wh, Zone
+from tests.invariants.chain import Chain, Receipt
+from tests.invariants.fork import COIN, Fork
+
+NO_ADDRESS = "0x" + "0" * 40
+FIRST_TEST_ZONE = 501
+TERMS = (MarketTerms(400_000, 7_000, 37), MarketTerms(300_000, 0, 0))
+TARIFF = Tariff(320_000, 80_000)
+
+
+ALSO_FITTING: dict[str, tuple[str, ...]] = {
+    # The market asks the ledger before it learns whose order it is, so a stranger may be told first
+    # that he has no account, no such lock or no money.
+    "NotOrderOwner": (
+        "NotEnrolled",
+        "InsufficientFree",
+        "ArrearsOutstanding",
+        "SecurityDepositMissing",
+        "OperatorCannotTrade",
+        "Panic",
+    ),
+}
+"""Other errors that are true at the same time, where the rules leave the order open."""
+
+
+def address_of(name: str) -> str:
+    """Address of an actor: nobody has its key, the fork lets it act all the same."""
+    return PrivateKey(keccak(text=f"lock-step {name}")).public_key.to_checksum_address()
+
+
+def device_key(name: str) -> bytes:
+    """Key of a device."""
+    return keccak(text=f"device {name}")
+
+
+@dataclass(frozen=True)
+class Home:
+    """What a member's connection is like."""
+
+    name: str
+    zone_index: int
+    money: int
+    kind: MeterKind
+    rated_import_w: int
+    rated_export_w: int
+    width_wh: int
+    import_wh: int = 0
+    export_wh: int = 0
+
+
+HOMES = (
+    Home("solar", 0, 80 * COIN, MeterKind.CONNECTION, 12_000, 9_000, 10**9),
+    Home("poor", 0, COIN // 4, MeterKind.CONNECTION, 12_000, 5_000, 10**9),
+    Home("storage", 0, 60 * COIN, MeterKind.CONNECTION_WITH_STORAGE, 20_000, 15_000, 10**9),
+    # Registers that are about to roll over; wide lanes.
+    Home(
+        "works",
+        0,
+        200 * COIN,
+        MeterKind.CONNECTION,
+        90_000,
+        80_000,
+        24_000_000,
+        23_900_000,
+        23_950_000,
+    ),
+    Home("island", 1, 30 * COIN, MeterKind.CONNECTION, 10_000, 10_000, 10**9),
+)
+TRADERS = ("trader", "broker")
+OPERATORS = ("operator", "island operator")
+
+
+@dataclass
+class World:
+    """Chain and model side by side."""
+
+    chain: Chain
+    model: Market
+    zones: tuple[int, int]
+    domain: bytes
+    names: dict[str, str]
+    keys: dict[str, bytes] = field(default_factory=dict)
+    signed: dict[tuple[int, ...], set[str]] = field(default_factory=dict)
+    outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    # --- acting in both ---
+
+    def both(
+        self,
+        sender: str,
+        contract: Contract,
+        function: str,
+        *arguments: Any,
+        model: Callable[[Market], Any],
+    ) -> Receipt:
+        """Do one thing in both worlds. Both allow it, or both refuse it for the same reason."""
+        data = contract.encode(function, *arguments)
+        return self.both_data(sender, contract, data, function, model=model)
+
+    def both_data(
+        self,
+        sender: str,
+        contract: Contract,
+        data: bytes,
+        function: str,
+        *,
+        model: Callable[[Market], Any],
+    ) -> Receipt:
+        """As `both`, with call data made elsewhere."""
+        self.model.advance(self.chain.next_block_at)
+        refusal: Refused | None = None
+        try:
+            model(self.model)
+        except Refused as error:
+            refusal = error
+        receipt = self.chain.send_data(sender, contract, data)
+        self.outcomes[(function, receipt.error or "done")] += 1
+        expected = refusal.error_name if refusal else None
+        accepted = {expected, *ALSO_FITTING.get(expected or "", ())}
+        assert receipt.error in accepted, (
+            f"{contract.name}.{function} by {self.name_of(sender)}: the model says "
+            f"{refusal or 'yes'}, the chain says {receipt.detail or 'yes'}"
+        )
+        return receipt
+
+    def advance_to(self, unix: int) -> None:
+        """Let time pass in both."""
+        self.chain.advance_to(unix)
+        self.model.advance(unix)
+
+    def name_of(self, address: str) -> str:
+        """Whose address it is."""
+        return next((name for name, known in self.names.items() if known == address), address)
+
+    # --- shorthands ---
+
+    @property
+    def trading(self) -> Contract:
+        """The market."""
+        return self.chain.contracts.energy_trading
+
+    @property
+    def settlement(self) -> Contract:
+        """The clearing house."""
+        return self.chain.contracts.settlement
+
+    @property
+    def meters(self) -> Contract:
+        """The meter registry."""
+        return self.chain.contracts.smart_meter
+
+    @property
+    def token(self) -> Contract:
+        """The money."""
+        return self.chain.contracts.settlement_token
+
+    @property
+    def certificates(self) -> Contract:
+        """The energy token."""
+        return self.chain.contracts.energy_token
+
+    def address(self, name: str) -> str:
+        """Address of an actor."""
+        return self.names.setdefault(name, address_of(name))
+
+    def role(self, role: str) -> str:
+        """Holder of `governor`, `guardian` or `registrar`."""
+        deployer = self.chain.contracts.deployment.deployer
+        return self.chain.fork.parameters.resolve(
+            getattr(self.chain.fork.parameters, role), deployer
+        )
+
+    # --- meters ---
+
+    def register(
+        self, device: str, home: Home, kind: MeterKind, first_slot: int, **change: Any
+    ) -> Receipt:
+        """Register a meter in both worlds, with its device's consent."""
+        key = device_key(device)
+        registration = MeterRegistration(
+            device_key=str(PrivateKey(key).public_key.to_checksum_address()),
+            owner=self.address(home.name),
+            zone=Zone(self.zones[home.zone_index]),
+            kind=kind,
+            rated_import_w=Watt(home.rated_import_w),
+            rated_export_w=Watt(home.rated_export_w),
+            register_width_wh=Wh(home.width_wh),
+            first_slot=Slot(first_slot),
+            import_wh=Wh(change.get("import_wh", home.import_wh)),
+            export_wh=Wh(change.get("export_wh", home.export_wh)),
+        )
+        self.keys[registration.device_key] = key
+        signature = eip712.sign(registration, self.domain, key)
+        return self.both(
+            self.role("registrar"),
+            self.meters,
+            "registerMeter",
+            registration,
+            signature,
+            model=lambda m: m.metering.registry.register(
+                as_model(registration), registration.device_key, m.now
+            ),
+        )
+
+    def meter(self, meter_id: int) -> Meter:
+        """A meter of the model."""
+        return self.model.metering.registry.meters[meter_id]
+
+    def key_of(self, meter: Meter) -> bytes:
+        """The device key of a meter."""
+        return self.keys[meter.registration.device]
+
+    def sign(self, message: MeterReading | MeterDay, key: bytes) -> bytes:
+        """Sign as a device, and note who signed which snapshot."""
+        signature = eip712.sign(message, self.domain, key)
+        signer = eip712.recover(message, self.domain, signature)
+        if isinstance(message, MeterReading):
+            self.note_signed(message, signer)
+        else:  # the base of a day may become a reading of its own
+            self.note_signed(
+                snapshot_of_day(message, 0, message.import_wh, message.export_wh), signer
+            )
+        return signature
+
+    def note_signed(self, reading: MeterReading, signer: str) -> None:
+        """Somebody vouched for a reading."""
+        fields = (reading.meter_id, reading.sequence, reading.timestamp)
+        registers = (reading.import_wh, reading.export_wh)
+        self.signed.setdefault((*fields, *registers), set()).add(signer)
+
+    # --- copies ---
+
+    def remember(self) -> tuple[tuple[str, int], Market]:
+        """Both worlds as they are."""
+        return self.chain.snapshot(), copy.deepcopy(self.model)
+
+    def restore(self, memory: tuple[tuple[str, int], Market]) -> None:
+        """Put both worlds back."""
+        self.chain.revert(memory[0])
+        self.model = copy.deepcopy(memory[1])
+
+
+def as_model(registration: MeterRegistration) -> Registration:
+    """A registration in the model's words."""
+    return Registration(
+        device=registration.device_key,
+        owner=registration.owner,
+        zone=registration.zone,
+        kind=registration.kind,
+        rated_import_w=registration.rated_import_w,
+        rated_export_w=registration.rated_export_w,
+        register_width_wh=registration.register_width_wh,
+        first_slot=registration.first_slot,
+        import_wh=registration.import_wh,
+        export_wh=registration.export_wh,
+    )
+
+
+def build_world(fork: Fork) -> World:
+    """Open two zones with operators, members, meters and money, in both worlds."""
+    chain = Chain(fork)
+    model = _model_of_the_present(chain)
+    contracts = fork.contracts
+    domain = eip712.domain(contracts.deployment.chain_id, contracts.smart_meter.address)
+    world = World(chain, model, _free_zones(chain), domain, {})
+    # Begin at three in the morning of the next UTC day, so that every run sees the same clock.
+    midnight = -(-(chain.now + 1) // SECONDS_PER_DAY) * SECONDS_PER_DAY
+    world.advance_to(midnight + 3 * 3_600 + 1)
+    for zone, terms, name in zip(world.zones, TERMS, OPERATORS, strict=True):
+        _open_zone(world, zone, terms, name)
+    for home in HOMES:
+        _move_in(world, home)
+    for name in TRADERS:
+        address = world.address(name)
+        give_money(world, address, 200 * COIN)
+        world.both(
+            address,
+            world.settlement,
+            "joinAsTrader",
+            world.zones[0],
+            model=lambda m, who=address: m.join_as_trader(who, world.zones[0]),
+        )
+        deposit(world, address, 50 * COIN)
+    return world
+
+
+def _model_of_the_present(chain: Chain) -> Market:
+    """A model that takes what is there as given."""
+    contracts = chain.contracts
+    settlement = contracts.settlement
+    bounds, deposit_, floor, accounts, tracked, clearing, treasury = chain.ask(
+        [
+            (settlement, name, ())
+            for name in (
+                "tariffBounds",
+                "securityDeposit",
+                "bondFloor",
+                "accountCount",
+                "trackedTotal",
+                "clearing",
+                "treasury",
+            )
+        ]
+    )
+    supply, meters, treasury_state = chain.ask(
+        [
+            (contracts.energy_token, "totalSupply", ()),
+            (contracts.smart_meter, "meterCount", ()),
+            (settlement, "accountState", (treasury,)),
+        ]
+    )
+    model = Market(chain.now, deposit_, floor, TariffBounds(*bounds))
+    model.ledger.ids_given = accounts
+    model.ledger.tracked_total = tracked
+    model.ledger.clearing = clearing
+    model.ledger.treasury = Account(treasury, free=treasury_state.free)
+    model.ledger.others = tracked - clearing - treasury_state.free
+    model.metering.registry.ids_given = meters
+    model.certificates.minted_wh = supply
+    model.certificates.balances["others"] = supply
+    return model
+
+
+def _free_zones(chain: Chain) -> tuple[int, int]:
+    """Two zones that nobody uses upstream."""
+    found: list[int] = []
+    zone = FIRST_TEST_ZONE
+    while len(found) < 2:
+        if chain.contracts.settlement.call("zoneState", zone).operator == NO_ADDRESS:
+            found.append(zone)
+        zone += 1
+    return found[0], found[1]
+
+
+def _open_zone(world: World, zone: int, terms: MarketTerms, operator_name: str) -> None:
+    governor, operator = world.role("governor"), world.address(operator_name)
+    fields = (terms.short_price_cap, terms.network_fee_per_kwh, terms.trading_fee_bps)
+    world.both(
+        governor,
+        world.trading,
+        "setMarketTerms",
+        zone,
+        0,
+        fields,
+        model=lambda m: m.trading.zone(zone).set_terms(0, terms, m.now),
+    )
+    world.both(
+        governor,
+        world.settlement,
+        "appointOperator",
+        zone,
+        operator,
+        model=lambda m: m.appoint_operator(zone, operator),
+    )
+    give_money(world, operator, 1_000 * COIN)
+    deposit(world, operator, world.model.bond_floor + 2 * COIN)
+    world.both(
+        operator,
+        world.settlement,
+        "postBond",
+        world.model.bond_floor,
+        model=lambda m: m.post_bond(operator, m.bond_floor),
+    )
+    from_slot = slot_of(world.chain.next_block_at) + 1
+    tariff = Tariff(min(TARIFF.retail_per_kwh, terms.short_price_cap), TARIFF.feed_in_per_kwh)
+    world.both(
+        operator,
+        world.settlement,
+        "setTariff",
+        zone,
+        from_slot,
+        tariff.retail_per_kwh,
+        tariff.feed_in_per_kwh,
+        model=lambda m: m.set_tariff(operator, zone, from_slot, tariff),
+    )
+
+
+def _move_in(world: World, home: Home) -> None:
+    address = world.address(home.name)
+    first_slot = slot_of(world.chain.now) + 1
+    world.register(home.name, home, home.kind, first_slot)
+    if home.kind is MeterKind.CONNECTION_WITH_STORAGE:
+        world.register(f"{home.name} roof", home, MeterKind.PRODUCTION, first_slot)
+    world.both(address, world.settlement, "enrol", address, model=lambda m: m.enrol(address))
+    give_money(world, address, 1_000 * COIN)
+    security = world.model.security_deposit
+    deposit(world, address, home.money + security)
+    world.both(
+        address,
+        world.settlement,
+        "postSecurity",
+        security,
+        model=lambda m: m.ledger.post_security(address, security),
+    )
+
+
+def give_money(world: World, address: str, amount: int) -> None:
+    """Put settlement tokens into somebody's wallet, whoever issues them, and allow deposits."""
+    chain = world.chain
+    chain.rpc.call("anvil_dealERC20", address, world.token.address, hex(amount))
+    chain.force(address, world.token, "approve", world.settlement.address, 2**256 - 1)
+    assert world.token.call("balanceOf", address) == amount
+
+
+def deposit(world: World, address: str, amount: int) -> Receipt:
+    """Pay in, in both worlds."""
+    return world.both(
+        address,
+        world.settlement,
+        "deposit",
+        amount,
+        model=lambda m: m.ledger.deposit(address, amount),
+    )
