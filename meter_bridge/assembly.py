@@ -10,7 +10,7 @@ from energy_grid.contracts import Contract
 from energy_grid.deployments import Deployment
 from energy_grid.outbox import KeyLock, Outbox, Sender
 from energy_grid.rpc import Rpc
-from meter_bridge.chain import OutcomeWatch, require_code, smart_meter_of
+from meter_bridge.chain import OutcomeWatch, require_deployed, smart_meter_of
 from meter_bridge.clock import ChainClock, Clock, SystemClock
 from meter_bridge.config import BridgeConfig, MeterSection, Source, SourceKind, aes_key
 from meter_bridge.engine import Engine
@@ -142,7 +142,8 @@ def sending_thread_for(config: BridgeConfig, outbox: Outbox) -> SendingThread:
         KeyFileError: the relayer's keystore does not open.
     """
     rpc = Rpc(config.chain.rpc_url)
-    contract = contract_for(config, rpc)
+    deployment = Deployment.read(config.chain.deployment, config.chain.chain_id)
+    contract = smart_meter_of(deployment, rpc)
     password = read_secret_file(config.relayer.password_file, "password of the relayer")
     sender = Sender(
         outbox,
@@ -156,7 +157,7 @@ def sending_thread_for(config: BridgeConfig, outbox: Outbox) -> SendingThread:
 
     def verify() -> None:
         rpc.require_chain_id(config.chain.chain_id)
-        require_code(contract, rpc)
+        require_deployed(deployment, contract, rpc)
 
     watch = OutcomeWatch(contract, rpc, outbox)
     return SendingThread(sender, watch, config.submission.cycle_seconds, verify)

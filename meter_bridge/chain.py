@@ -161,12 +161,20 @@ class OutcomeWatch:
                 )
 
 
-def require_code(contract: Contract, rpc: Rpc) -> None:
+def require_deployed(deployment: Deployment, contract: Contract, rpc: Rpc) -> None:
     """Refuse a deployment file that does not fit the chain.
 
     Raises:
-        RegistryError: there is no contract at the address.
+        RegistryError: the chain is another one, or has no contract at the address.
     """
+    genesis_hash = rpc.genesis_hash()
+    if genesis_hash != deployment.genesis_hash:
+        raise RegistryError(
+            f"the deployment file is of another chain with id {deployment.chain_id}",
+            expected=f"genesis block {genesis_hash} (the node's)",
+            found=deployment.genesis_hash,
+            remedy="A local chain that restarts is a new chain: deploy again",
+        )
     if not rpc.code(contract.address):
         raise RegistryError(
             f"no contract at {contract.address} on the chain of {public_url(rpc.url)}",

@@ -39,8 +39,8 @@ def run(config_path: Path) -> None:
 
     # The imports below make many objects that live for ever: no need to look through them.
     gc.disable()
+    from energy_grid.logs import configure_logs
     from meter_bridge.assembly import assemble, open_meters, sending_thread_for, store_lock_for
-    from meter_bridge.logs import configure_logs
     from meter_bridge.service import Service
 
     gc.freeze()

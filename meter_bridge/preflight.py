@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from energy_grid.deployments import Deployment
 from energy_grid.errors import EnergyGridError
 from energy_grid.outbox import State
 from energy_grid.rpc import Rpc, public_url
 from meter_bridge.assembly import clock_for, contract_for, framer_for, open_device_key
-from meter_bridge.chain import ChainRegistry, require_code
+from meter_bridge.chain import ChainRegistry, require_deployed, smart_meter_of
 from meter_bridge.config import BridgeConfig, MeterSection, SourceKind
 from meter_bridge.errors import RegistryError
 from meter_bridge.keys import Relayer, read_secret_file
@@ -61,8 +62,9 @@ def _chain_id(config: BridgeConfig, rpc: Rpc) -> str:
 
 
 def _deployment(config: BridgeConfig, rpc: Rpc) -> str:
-    contract = contract_for(config, rpc)
-    require_code(contract, rpc)
+    deployment = Deployment.read(config.chain.deployment, config.chain.chain_id)
+    contract = smart_meter_of(deployment, rpc)
+    require_deployed(deployment, contract, rpc)
     return f"SmartMeter at {contract.address}"
 
 
