@@ -43,7 +43,9 @@ abstract contract Certificates is CertificatePools {
         nonReentrant
         returns (uint256 retiredWh)
     {
-        if (accounts.length > MAX_CLAIMANTS) revert ISettlementDelivery.TooManyInBatch(accounts.length, MAX_CLAIMANTS);
+        if (accounts.length > MAX_CLAIMANTS) {
+            revert ISettlementDelivery.TooManyInBatch(accounts.length, MAX_CLAIMANTS);
+        }
         uint256 position = (slot / SLOTS_PER_GROUP) % ENTRY_RING;
         uint256 tag = _tagOf(slot / SLOTS_PER_GROUP);
         uint256 shift = (slot % SLOTS_PER_GROUP) * ENTRY_LANE;
@@ -113,7 +115,9 @@ abstract contract Certificates is CertificatePools {
         if (mintableWh != 0) {
             run.keptWh += mintableWh - givenWh;
             run.givenWh += givenWh;
-            emit ISettlementCertificates.CertificatesMinted(run.account, uint32(slot), mintableWh, givenWh);
+            emit ISettlementCertificates.CertificatesMinted(
+                run.account, uint32(slot), mintableWh, givenWh
+            );
         }
     }
 
@@ -182,7 +186,9 @@ abstract contract Certificates is CertificatePools {
                 given < wanted ? _advance(group, shift, amount, given, wanted) : amount;
             retiredWh = _capped((lane >> ENTRY_COVER_AT) & MAX_ENTRY_WH, shared);
             dueWh = shared - retiredWh;
-            if (retiredWh != 0) emit ISettlementCertificates.EnergyRetired(account, uint32(slot), retiredWh);
+            if (retiredWh != 0) {
+                emit ISettlementCertificates.EnergyRetired(account, uint32(slot), retiredWh);
+            }
             if (retiredWh == 0 || dueWh != 0) {
                 emit ISettlementCertificates.CertificatesClaimed(account, uint32(slot), shared, 0);
             }

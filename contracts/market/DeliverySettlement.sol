@@ -4,8 +4,8 @@ pragma solidity 0.8.34;
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
 import {ISettlementAccounts} from "../interfaces/ISettlementAccounts.sol";
-import {ISettlementFunds} from "../interfaces/ISettlementFunds.sol";
 import {ISettlementDelivery} from "../interfaces/ISettlementDelivery.sol";
+import {ISettlementFunds} from "../interfaces/ISettlementFunds.sol";
 import {AccountWord, AccountWordLib} from "../types/AccountWord.sol";
 import {SlotPosition} from "../types/Market.sol";
 import {Quality, SlotEnergy} from "../types/Metering.sol";
@@ -69,7 +69,9 @@ abstract contract DeliverySettlement is SettlementPayments, Certificates, SlotRe
         nonReentrant
         returns (uint256 slotsSettled)
     {
-        if (accounts.length > MAX_ACCOUNTS) revert ISettlementDelivery.TooManyInBatch(accounts.length, MAX_ACCOUNTS);
+        if (accounts.length > MAX_ACCOUNTS) {
+            revert ISettlementDelivery.TooManyInBatch(accounts.length, MAX_ACCOUNTS);
+        }
         uint256 givenWh;
         for (uint256 i = 0; i < accounts.length; ++i) {
             uint256 settledFrom = _accounts[accounts[i]].settledUntil();
@@ -95,7 +97,9 @@ abstract contract DeliverySettlement is SettlementPayments, Certificates, SlotRe
         returns (uint256 settledUntil, uint256 givenWh)
     {
         AccountWord word = _enrolled(account);
-        if (word.has(AccountWordLib.FLAG_OPERATOR)) revert ISettlementFunds.OperatorCannotTrade(account);
+        if (word.has(AccountWordLib.FLAG_OPERATOR)) {
+            revert ISettlementFunds.OperatorCannotTrade(account);
+        }
         uint256 first = word.settledUntil();
         uint256 end = _min(untilSlot, _currentSlot());
         if (end <= first) return (first, 0);
@@ -125,8 +129,8 @@ abstract contract DeliverySettlement is SettlementPayments, Certificates, SlotRe
         return (end, run.certificates.givenWh);
     }
 
-    /// @dev Verified energies from `first` on, and the end of the part of [first, end) that can be settled now. A metered
-    /// slot before that end whose quality is MISSING is settled by default.
+    /// @dev Verified energies from `first` on, and the end of the part of [first, end) that can be settled now. A
+    /// metered slot before that end whose quality is MISSING is settled by default.
     function _finalEnergies(Run memory run, uint256 first, uint256 end)
         private
         view
@@ -292,7 +296,9 @@ abstract contract DeliverySettlement is SettlementPayments, Certificates, SlotRe
         DefaultedStretch memory stretch = run.stretch;
         Gap memory gap = run.gap;
         if (!gap.known || gap.toSlot > stretch.fromSlot + CORRECTION_SLOTS) {
-            emit ISettlementDelivery.CorrectionLapsed(run.account, stretch.fromSlot, stretch.untilSlot);
+            emit ISettlementDelivery.CorrectionLapsed(
+                run.account, stretch.fromSlot, stretch.untilSlot
+            );
         } else {
             int256 deltaWh = _share(gap, gap.importWh, stretch).toInt256()
                 - _share(gap, gap.exportWh, stretch).toInt256()

@@ -7,10 +7,10 @@ import {IEnergyToken} from "../interfaces/IEnergyToken.sol";
 import {IMarketLedger} from "../interfaces/IMarketLedger.sol";
 import {IMarketPositions} from "../interfaces/IMarketPositions.sol";
 import {IMeterEnergy} from "../interfaces/IMeterEnergy.sol";
-import {ISettlement} from "../interfaces/ISettlement.sol";
 import {ISettlementCertificates} from "../interfaces/ISettlementCertificates.sol";
 import {ISettlementDelivery} from "../interfaces/ISettlementDelivery.sol";
 import {ISettlementZones} from "../interfaces/ISettlementZones.sol";
+import {ISettlement} from "../interfaces/ISettlement.sol";
 import {AccountWord, AccountWordLib} from "../types/AccountWord.sol";
 import {Quality} from "../types/Metering.sol";
 import {

@@ -3,9 +3,9 @@ pragma solidity 0.8.34;
 
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
-import {ISettlementFunds} from "../interfaces/ISettlementFunds.sol";
 import {IMarketLedger} from "../interfaces/IMarketLedger.sol";
 import {ISettlementAccounts} from "../interfaces/ISettlementAccounts.sol";
+import {ISettlementFunds} from "../interfaces/ISettlementFunds.sol";
 import {AccountWord, AccountWordLib} from "../types/AccountWord.sol";
 import {Connection} from "../types/Metering.sol";
 import {AccountState} from "../types/Settlement.sol";
@@ -40,7 +40,9 @@ abstract contract SettlementAccounts is SettlementLedger, IMarketLedger, ISettle
     /// @inheritdoc ISettlementAccounts
     function syncMeter(address account) external {
         AccountWord word = _enrolled(account);
-        if (word.has(AccountWordLib.FLAG_OPERATOR)) revert ISettlementFunds.OperatorCannotTrade(account);
+        if (word.has(AccountWordLib.FLAG_OPERATOR)) {
+            revert ISettlementFunds.OperatorCannotTrade(account);
+        }
         Connection memory connection = METER.connectionOf(account);
         Member memory member = _members[account];
         bool metered = word.has(AccountWordLib.FLAG_METERED);
@@ -95,7 +97,9 @@ abstract contract SettlementAccounts is SettlementLedger, IMarketLedger, ISettle
         word = _forwarded(word);
         if (lockDelta == 0) return word;
         uint256 needed = uint256(lockDelta);
-        if (word.has(AccountWordLib.FLAG_OPERATOR)) revert ISettlementFunds.OperatorCannotTrade(account);
+        if (word.has(AccountWordLib.FLAG_OPERATOR)) {
+            revert ISettlementFunds.OperatorCannotTrade(account);
+        }
         if (word.has(AccountWordLib.FLAG_ARREARS)) {
             revert ArrearsOutstanding(account, _members[account].arrears);
         }

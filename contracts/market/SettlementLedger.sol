@@ -3,8 +3,8 @@ pragma solidity 0.8.34;
 
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
-import {ISettlementFunds} from "../interfaces/ISettlementFunds.sol";
 import {IMarketLedger} from "../interfaces/IMarketLedger.sol";
+import {ISettlementFunds} from "../interfaces/ISettlementFunds.sol";
 import {ISettlementZones} from "../interfaces/ISettlementZones.sol";
 import {AccountWord, AccountWordLib} from "../types/AccountWord.sol";
 import {SettlementStorage} from "./SettlementStorage.sol";

@@ -135,7 +135,9 @@ abstract contract SettlementPayments is ZonePrices {
             }
         }
         if (purse.newArrears != 0) {
-            emit ISettlementFunds.ArrearsRecorded(account, zone, purse.newArrears, purse.arrears + purse.paidArrears);
+            emit ISettlementFunds.ArrearsRecorded(
+                account, zone, purse.newArrears, purse.arrears + purse.paidArrears
+            );
         }
         if (purse.paidArrears != 0) {
             emit ISettlementFunds.ArrearsPaid(account, zone, purse.paidArrears, purse.arrears);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.34;
 
-import {ISettlementFunds} from "../interfaces/ISettlementFunds.sol";
 import {ISettlementDelivery} from "../interfaces/ISettlementDelivery.sol";
+import {ISettlementFunds} from "../interfaces/ISettlementFunds.sol";
 import {ISettlementZones} from "../interfaces/ISettlementZones.sol";
 import {AccountWord, AccountWordLib} from "../types/AccountWord.sol";
 import {ZoneState} from "../types/Settlement.sol";
@@ -44,7 +44,9 @@ abstract contract ZoneOperators is SettlementAccounts, ZonePrices, ISettlementZo
     /// @inheritdoc ISettlementZones
     function payClaims(uint16 zone, uint256 maxCount) external returns (uint256 paid) {
         if (_zones[zone].operator == address(0)) revert ZoneWithoutOperator(zone);
-        if (maxCount > MAX_CLAIMS_PER_CALL) revert ISettlementDelivery.TooManyInBatch(maxCount, MAX_CLAIMS_PER_CALL);
+        if (maxCount > MAX_CLAIMS_PER_CALL) {
+            revert ISettlementDelivery.TooManyInBatch(maxCount, MAX_CLAIMS_PER_CALL);
+        }
         return _payClaims(zone, maxCount);
     }
 

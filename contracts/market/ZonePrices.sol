@@ -90,8 +90,12 @@ abstract contract ZonePrices is SettlementLedger {
     }
 
     function _setTariffBounds(TariffBounds memory bounds) internal {
-        if (bounds.retailMax > MAX_TARIFF) revert ISettlementZones.InvalidTariffBounds(bounds.retailMax, MAX_TARIFF);
-        if (bounds.feedInMax > MAX_TARIFF) revert ISettlementZones.InvalidTariffBounds(bounds.feedInMax, MAX_TARIFF);
+        if (bounds.retailMax > MAX_TARIFF) {
+            revert ISettlementZones.InvalidTariffBounds(bounds.retailMax, MAX_TARIFF);
+        }
+        if (bounds.feedInMax > MAX_TARIFF) {
+            revert ISettlementZones.InvalidTariffBounds(bounds.feedInMax, MAX_TARIFF);
+        }
         if (bounds.retailMin > bounds.retailMax) {
             revert ISettlementZones.InvalidTariffBounds(bounds.retailMin, bounds.retailMax);
         }

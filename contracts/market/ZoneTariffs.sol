@@ -37,9 +37,13 @@ abstract contract ZoneTariffs is ZonePrices {
         uint256 current = _currentSlot();
         // Nobody has relied on a tariff before the first one.
         uint256 earliest = exists ? current + TARIFF_NOTICE_SLOTS : current + 1;
-        if (fromSlot < earliest) revert ISettlementZones.TariffNoticeTooShort(fromSlot, earliest.toUint32());
+        if (fromSlot < earliest) {
+            revert ISettlementZones.TariffNoticeTooShort(fromSlot, earliest.toUint32());
+        }
         uint256 furthest = current + TARIFF_HORIZON_SLOTS;
-        if (fromSlot > furthest) revert ISettlementZones.TariffTooFarAhead(fromSlot, furthest.toUint32());
+        if (fromSlot > furthest) {
+            revert ISettlementZones.TariffTooFarAhead(fromSlot, furthest.toUint32());
+        }
         if (fromSlot < latest) revert ISettlementZones.TariffOutOfOrder(fromSlot, uint32(latest));
 
         TariffBounds memory bounds = _tariffBounds;
@@ -70,7 +74,11 @@ abstract contract ZoneTariffs is ZonePrices {
     /* INTERNAL */
 
     function _requireTariff(uint256 price, uint256 lowest, uint256 highest) private pure {
-        if (price % PRICE_MULTIPLE != 0) revert ISettlementZones.TariffNotExact(price, PRICE_MULTIPLE);
-        if (price < lowest || price > highest) revert ISettlementZones.TariffOutOfBounds(price, lowest, highest);
+        if (price % PRICE_MULTIPLE != 0) {
+            revert ISettlementZones.TariffNotExact(price, PRICE_MULTIPLE);
+        }
+        if (price < lowest || price > highest) {
+            revert ISettlementZones.TariffOutOfBounds(price, lowest, highest);
+        }
     }
 }

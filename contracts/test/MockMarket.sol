@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.34;
 
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+
 import {IMarketLedger} from "../interfaces/IMarketLedger.sol";
 import {IMarketPositions} from "../interfaces/IMarketPositions.sol";
 import {AccountWord} from "../types/AccountWord.sol";
@@ -8,11 +10,24 @@ import {SlotPosition} from "../types/Market.sol";
 
 /// @notice A market whose positions a test writes down, and that locks what a test says.
 contract MockMarket is IMarketPositions {
+    using SafeCast for uint256;
+
     IMarketLedger public ledger;
     uint256 public cap = 1_000_000;
     uint32 public capChangesAt = type(uint32).max;
     uint256 public laterCap;
-    mapping(uint24 accountId => mapping(uint32 slot => SlotPosition)) private _positions;
+    /// @dev One word a slot, so that gas is near that of the real market.
+    struct PackedPosition {
+        uint32 boughtWh;
+        uint32 soldWh;
+        uint40 cost;
+        uint40 proceeds;
+        uint40 networkFee;
+        uint32 tradingFee;
+        uint40 unlocked;
+    }
+
+    mapping(uint24 accountId => mapping(uint32 slot => PackedPosition)) private _positions;
     mapping(uint16 zone => mapping(uint32 slot => uint256)) public tradedWh;
 
     /// @notice The account word that `adjustLock` answered.
@@ -35,7 +50,15 @@ contract MockMarket is IMarketPositions {
         external
     {
         for (uint32 i = 0; i < positions.length; ++i) {
-            _positions[accountId][firstSlot + i] = positions[i];
+            _positions[accountId][firstSlot + i] = PackedPosition({
+                boughtWh: positions[i].boughtWh.toUint32(),
+                soldWh: positions[i].soldWh.toUint32(),
+                cost: positions[i].cost.toUint40(),
+                proceeds: positions[i].proceeds.toUint40(),
+                networkFee: positions[i].networkFee.toUint40(),
+                tradingFee: positions[i].tradingFee.toUint32(),
+                unlocked: positions[i].unlocked.toUint40()
+            });
         }
     }
 
@@ -61,7 +84,16 @@ contract MockMarket is IMarketPositions {
     {
         positions = new SlotPosition[](count);
         for (uint32 i = 0; i < count; ++i) {
-            positions[i] = _positions[accountId][firstSlot + i];
+            PackedPosition memory packed = _positions[accountId][firstSlot + i];
+            positions[i] = SlotPosition({
+                boughtWh: packed.boughtWh,
+                soldWh: packed.soldWh,
+                cost: packed.cost,
+                proceeds: packed.proceeds,
+                networkFee: packed.networkFee,
+                tradingFee: packed.tradingFee,
+                unlocked: packed.unlocked
+            });
         }
     }
 

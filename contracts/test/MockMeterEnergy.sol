@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.34;
 
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+
 import {IMeterEnergy} from "../interfaces/IMeterEnergy.sol";
-import {Connection, SlotEnergy} from "../types/Metering.sol";
+import {Connection, Quality, SlotEnergy} from "../types/Metering.sol";
 
 /// @notice A meter registry whose connections, energies and gaps a test writes down.
 contract MockMeterEnergy is IMeterEnergy {
+    using SafeCast for uint256;
+
     struct Gap {
         uint32 fromSlot;
         uint32 toSlot;
@@ -13,10 +17,18 @@ contract MockMeterEnergy is IMeterEnergy {
         uint256 exportWh;
     }
 
+    /// @dev One word a slot, so that gas is near that of the real registry.
+    struct PackedEnergy {
+        uint64 importWh;
+        uint64 exportWh;
+        uint64 mintableWh;
+        Quality quality;
+    }
+
     uint256 private constant SLOTS_PER_DAY = 96;
 
     mapping(address account => Connection) private _connections;
-    mapping(address account => mapping(uint32 slot => SlotEnergy)) private _energies;
+    mapping(address account => mapping(uint32 slot => PackedEnergy)) private _energies;
     mapping(address account => Gap[]) private _gaps;
 
     function setConnection(address account, Connection calldata connection) external {
@@ -27,7 +39,12 @@ contract MockMeterEnergy is IMeterEnergy {
         external
     {
         for (uint32 i = 0; i < energies.length; ++i) {
-            _energies[account][firstSlot + i] = energies[i];
+            _energies[account][firstSlot + i] = PackedEnergy({
+                importWh: energies[i].importWh.toUint64(),
+                exportWh: energies[i].exportWh.toUint64(),
+                mintableWh: energies[i].mintableWh.toUint64(),
+                quality: energies[i].quality
+            });
         }
     }
 
@@ -52,7 +69,10 @@ contract MockMeterEnergy is IMeterEnergy {
     {
         energies = new SlotEnergy[](count);
         for (uint32 i = 0; i < count; ++i) {
-            energies[i] = _energies[account][firstSlot + i];
+            PackedEnergy memory packed = _energies[account][firstSlot + i];
+            energies[i] = SlotEnergy(
+                packed.importWh, packed.exportWh, packed.mintableWh, packed.quality
+            );
         }
     }
 

@@ -312,9 +312,7 @@ def test_settle__later_proceeds__pay_arrears_first(world: World, slot: int) -> N
     world.settle(world.anna, slot + 1)
     assert world.state(world.anna).arrears == 320_000
     world.position(world.anna, slot + 1, Position(sold_wh=1_000, proceeds=200_000))
-    world.position(
-        world.ben, slot + 1, Position(bought_wh=1_000, cost=200_000, unlocked=200_000)
-    )
+    world.position(world.ben, slot + 1, Position(bought_wh=1_000, cost=200_000, unlocked=200_000))
     world.read(world.anna, slot + 1, 0, 2_000)
     world.to_slot(slot + 2)
 
@@ -459,9 +457,7 @@ def test_settle__overdue__imported_what_was_bought_exported_nothing(
     world.position(
         world.anna,
         slot,
-        Position(
-            bought_wh=1_000, sold_wh=400, cost=150_000, proceeds=60_000, unlocked=500_000
-        ),
+        Position(bought_wh=1_000, sold_wh=400, cost=150_000, proceeds=60_000, unlocked=500_000),
     )
     world.at(world.deadline(slot) + 1)
 
@@ -490,9 +486,7 @@ def test_settle__gap_closed_by_a_reading__one_correction(
     world.settle(world.anna, slot + 96)
     assert world.state(world.anna).settledUntil == slot + 96
     paid = world.free(world.anna)
-    world.meter.addGap(
-        world.anna, slot, slot + 96, import_wh, export_wh, sender=world.governor
-    )
+    world.meter.addGap(world.anna, slot, slot + 96, import_wh, export_wh, sender=world.governor)
     world.read(world.anna, slot + 96, 0)
     world.to_slot(slot + 97)
 
@@ -521,8 +515,7 @@ def test_settle__short_gap_closed_after_partial_default__estimates_and_correctio
     total, length = 100_003, 12
     world.meter.addGap(world.anna, last - 5, last + 7, total, 0, sender=world.governor)
     estimated = [
-        (total * (i + 1) // length - total * i // length, 0, 0, ESTIMATED)
-        for i in range(6, length)
+        (total * (i + 1) // length - total * i // length, 0, 0, ESTIMATED) for i in range(6, length)
     ]
     world.meter.setEnergies(world.anna, last + 1, estimated, sender=world.governor)
 
