@@ -101,24 +101,18 @@ def test_deploy__second_chain_with_base_fee_and_blocks_every_2_s(anvil, keyfile_
     receipt = chain.rpc.receipt(deployment.contracts["EnergyTrading"].transaction)
     assert int(receipt["effectiveGasPrice"], 16) > 0
     assert chain.rpc.nonce(deployer) + chain.rpc.nonce(test_account(1).address) == 14
-    verified = run(chain.url, *verify)
+    verified = run(chain.url, *verify, "--json")
     assert verified.returncode == 0, verified.stdout + verified.stderr
-    assert "0 differences" in verified.stdout
+    checks = json.loads(verified.stdout)
+    assert len(checks) > 50
+    assert all(check["ok"] for check in checks)
 
-    manager = deployment.address_of("AccessManager")
-    token = deployment.address_of("SettlementToken")
-    chain.rpc.call("anvil_setCode", token, "0x")
+    chain.rpc.call("anvil_setCode", deployment.address_of("SettlementToken"), "0x")
     differing = run(chain.url, *verify)
     assert differing.returncode == 1
     assert "SettlementToken" in differing.stdout
     assert "no code" in differing.stdout
-    as_json = run(chain.url, *verify, "--json")
-    assert as_json.returncode == 1
-    wrong = [check for check in json.loads(as_json.stdout) if not check["ok"]]
-    assert [(check["subject"], check["found"]) for check in wrong] == [
-        ("SettlementToken", "no code")
-    ]
-    assert chain.rpc.code(manager)
+    assert "1 differences" in differing.stdout
 
 
 def test_deploy__local_network__starts_its_own_chain(tmp_path):
