@@ -18,6 +18,7 @@ from rich.console import Console
 from energy_grid.errors import EnergyGridError
 from scripts._ape_chain import compiled_contracts
 from simulation.market_day.options import DEFAULT_DAY, DEFAULT_OUT, DEFAULT_SEED, Options
+from simulation.market_day.report import DayReport
 from simulation.market_day.run import run_market_day
 from simulation.market_day.tables import print_report, residual_table
 from simulation.physics.grids import DEFAULT_GRID, GRID_CODES
@@ -69,16 +70,19 @@ def cli(
         port=port,
         keep_running=keep_running,
     )
-    try:
-        compiled_contracts()
-        report = run_market_day(options, console)
-    except EnergyGridError as error:
-        raise click.ClickException(str(error)) from error
-    if as_json:
-        click.echo(json.dumps(report.as_json(), indent=2))
-    else:
+
+    def show(report: DayReport) -> None:
+        if as_json:
+            click.echo(json.dumps(report.as_json(), indent=2))
+            return
         print_report(console, report)
         console.print(f"report {out / 'report.json'} · picture {out / 'day.png'}")
+
+    try:
+        compiled_contracts()
+        report = run_market_day(options, console, show)
+    except EnergyGridError as error:
+        raise click.ClickException(str(error)) from error
     if not report.adds_up:
         console.print(residual_table(report, only_wrong=True))
         sys.exit(1)

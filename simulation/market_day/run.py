@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -66,8 +66,15 @@ class Stopwatch:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - started
 
 
-def run_market_day(options: Options, console: Console) -> DayReport:
+def run_market_day(
+    options: Options, console: Console, show: Callable[[DayReport], None]
+) -> DayReport:
     """Run a day; writes `report.json`, `day.png` and `run.json` into the folder of the options.
+
+    Args:
+        options: what day.
+        console: where progress goes.
+        show: told the report once it is written, while the chain is still up.
 
     Raises:
         SimulationError: what was asked for cannot be simulated.
@@ -98,6 +105,7 @@ def run_market_day(options: Options, console: Console) -> DayReport:
             draw_day(report, options.out / "day.png")
         timings = {name: round(seconds, 2) for name, seconds in watch.seconds.items()}
         _write_json(options.out / "run.json", {"seconds": timings})
+        show(report)
         if options.keep_running:
             _keep_running(anvil, folder, console)
     return report

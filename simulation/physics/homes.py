@@ -214,7 +214,7 @@ def _connection_w(load_w: float, pv_w: int) -> Watt:
 
 def _numbered(homes: list[Home]) -> tuple[Home, ...]:
     """Interleave the kinds, each spread evenly over the whole, and number from 1."""
-    order = (HomeKind.STORAGE, HomeKind.PROSUMER, HomeKind.CONSUMER)
+    order = (HomeKind.STORAGE, HomeKind.CONSUMER, HomeKind.PROSUMER)  # two homes can trade
     keyed = []
     for kind in order:
         group = [home for home in homes if home.kind is kind]

@@ -299,7 +299,12 @@ def test_draw_day__report__is_a_picture(tmp_path):
 @pytest.mark.parametrize(("residual", "exit_code"), [(0, 0), (3, 1)])
 def test_command__residual__decides_the_exit_code(monkeypatch, residual, exit_code):
     monkeypatch.setattr(market_day, "compiled_contracts", lambda: None)
-    monkeypatch.setattr(market_day, "run_market_day", lambda _options, _console: _report(residual))
+
+    def run(_options, _console, show):
+        show(_report(residual))
+        return _report(residual)
+
+    monkeypatch.setattr(market_day, "run_market_day", run)
     result = CliRunner().invoke(market_day.cli, [])
     assert result.exit_code == exit_code
     assert ("What is off" in result.output) is bool(residual)
