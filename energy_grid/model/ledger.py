@@ -127,11 +127,11 @@ class Ledger:
 
     def withdraw(self, address: str, amount: int) -> None:
         """Free money goes out, if nothing is owed."""
-        if amount == 0:
-            raise Refused("NothingToMove")
         known = {**self.accounts, self.treasury.address: self.treasury}
         account = known.get(address, Account(address))
         self._refuse_debts(account)
+        if amount == 0:
+            raise Refused("NothingToMove")
         self._refuse_beyond_free(account, amount)
         account.free -= amount
         self.tracked_total -= amount

@@ -333,6 +333,10 @@ class Trading:
             raise Refused("NotABuyAndASell", buyOrderId=buy_id, sellOrderId=sell_id)
         if product_bits(buy_id) != product_bits(sell_id):
             raise Refused("ProductsDiffer", buyOrderId=buy_id, sellOrderId=sell_id)
+        if is_order_id(buy_id):
+            product = OrderId.unpack(buy_id).product
+            if self._halted(product, HaltScope.MATCH, now):
+                raise Refused("TradingHalted", zone=product.zone)
         buy, sell = (self._tradable_record(order_id, now) for order_id in (buy_id, sell_id))
         if buy.limit_per_kwh < sell.limit_per_kwh:
             raise Refused(
@@ -348,10 +352,9 @@ class Trading:
         return buy, sell
 
     def _tradable_record(self, order_id: int, now: int) -> Record:
-        record = self.records.get(record_key(order_id)) if is_order_id(order_id) else None
-        if record is not None and self._halted(record.product, HaltScope.MATCH, now):
-            raise Refused("TradingHalted", zone=record.product.zone)
         record = self._open_record(order_id)
+        if now >= record.product.gate_at:
+            raise Refused("GateClosed", nowSeconds=now, gateAt=record.product.gate_at)
         if now >= record.expires_at:
             raise Refused("OrderExpired", orderId=order_id, expiredAt=record.expires_at)
         return record

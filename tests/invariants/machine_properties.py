@@ -234,8 +234,17 @@ class Properties(MachineBase):
             assert event.slot < self.seen.accounts[event.account].settledUntil
             self.settled[key] = event
         for address, state in self.seen.accounts.items():
-            assert state.settledUntil >= self.earlier.accounts[address].settledUntil
+            before = self.earlier.accounts[address].settledUntil
+            assert state.settledUntil >= before
+            for slot in range(before, state.settledUntil):
+                agreed = (state.accountId, slot) in self.agreed
+                assert not agreed or (address, slot) in self.settled, f"slot {slot} passed over"
         return len(self.events("SlotSettled"))
+
+    @property
+    def agreed(self) -> set[tuple[int, int]]:
+        """Accounts and slots in which something was traded."""
+        return set(self.bought) | set(self.sold)
 
     @checks("I-08")
     def i08_settled_energy_is_agreed_energy_and_metered_energy(self) -> int:
@@ -254,8 +263,8 @@ class Properties(MachineBase):
         )
         for event, (energy,) in zip(settled, energies, strict=True):
             account_id = self.seen.accounts[event.account].accountId
-            assert event.boughtWh == self.bought[(account_id, event.slot)]
-            assert event.soldWh == self.sold[(account_id, event.slot)]
+            assert event.boughtWh == self.bought.get((account_id, event.slot), 0)
+            assert event.soldWh == self.sold.get((account_id, event.slot), 0)
             metered = (event.importWh, event.exportWh)
             if event.basis in (MEASURED, ESTIMATED):
                 assert metered == (energy.importWh, energy.exportWh)

@@ -143,6 +143,7 @@ class World:
             refusal = error
         receipt = self.chain.send_data(sender, contract, data)
         self.outcomes[(function, receipt.error or "done")] += 1
+        self.outcomes.update(("event", event.name) for event in receipt.events)
         expected = refusal.error_name if refusal else None
         accepted = {expected, *ALSO_FITTING.get(expected or "", ())}
         assert receipt.error in accepted, (
