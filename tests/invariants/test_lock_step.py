@@ -6,31 +6,16 @@ the failing sequence is printed as it was, and becomes a plain test beside this 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.invariants.fork import Fork, forked_market
 from tests.invariants.machine import LockStepMachine
 from tests.invariants.properties import DUE, facts_checked
-from tests.invariants.world import World, build_world
+from tests.invariants.world import World
 
 EXAMPLES, STEPS = 30, 80
 MIN_STEPS = 2_000
 DEEP_FACTOR = 40
-
-
-@pytest.fixture(scope="module")
-def fork() -> Iterator[Fork]:
-    with forked_market() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def world(fork: Fork) -> World:
-    return build_world(fork)
 
 
 def test_model_and_chain__random_sequences__agree_at_every_step(world: World) -> None:

@@ -1,0 +1,65 @@
+"""Every property that is due has a living test, and the catalogue in the docs names it."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.invariants import machine, machine_properties
+from tests.invariants.properties import DUE, checked_by
+
+CATALOGUE = Path(__file__).parents[2] / "docs" / "invariants.md"
+ROW = re.compile(r"^\| (I-\d\d) \|.*\| `(\w+)` \|$", re.MULTILINE)
+INTERVAL = re.compile(r"I-(\d\d) \.\.\. I-(\d\d)")
+ALL_IDS = {f"I-{number:02}" for number in range(1, 47)}
+
+
+def documented() -> dict[str, str]:
+    return dict(ROW.findall(CATALOGUE.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("property_id", DUE)
+def test_due_property__has_a_check_that_the_machine_runs(property_id: str) -> None:
+    methods = checked_by.get(property_id, [])
+
+    assert methods, f"{property_id} is due and nothing checks it"
+    for qualified in methods:
+        name = qualified.rsplit(".", 1)[-1]
+        calls = re.findall(rf"self\.{name}\(", inspect.getsource(machine_properties))
+        assert calls, f"{name} is never called"
+        assert callable(getattr(machine.LockStepMachine, name))
+
+
+@pytest.mark.parametrize("property_id", DUE)
+def test_due_property__is_in_the_catalogue_under_the_name_of_its_test(property_id: str) -> None:
+    names = [qualified.rsplit(".", 1)[-1] for qualified in checked_by[property_id]]
+
+    assert documented().get(property_id) in names
+
+
+def test_catalogue__names_no_test_that_does_not_exist() -> None:
+    for property_id, name in documented().items():
+        assert hasattr(machine.LockStepMachine, name), f"{property_id} names {name}"
+
+
+def test_catalogue__every_id_is_due_now_or_later() -> None:
+    text = CATALOGUE.read_text(encoding="utf-8")
+    later = text[text.index("## Due later") :]
+    mentioned = set(re.findall(r"I-\d\d", later))
+    for first, last in INTERVAL.findall(later):
+        mentioned |= {f"I-{number:02}" for number in range(int(first), int(last) + 1)}
+
+    assert set(documented()) == set(DUE)
+    assert mentioned & set(DUE) <= {"I-06"}, "an id is either due or not"
+    assert set(DUE) | mentioned == ALL_IDS
+
+
+def test_lock_step_test__is_collected() -> None:
+    """The machine is run by a test that pytest finds by itself."""
+    source = (CATALOGUE.parents[1] / "tests" / "invariants" / "test_lock_step.py").read_text()
+
+    assert re.search(r"^def test_\w+", source, re.MULTILINE)
+    assert "run_state_machine_as_test(LockStepMachine" in source
