@@ -39,8 +39,7 @@ def run_turn(
 
     Args:
         world: the deployed platform.
-        households: an even number, at least 20; 50 and 100 of them are settled in one batch if there are so
-            many.
+        households: an even number, at least 20; with 104, 50 and 100 are settled in one batch.
         first_slot: start of the 96 slots that are traded, not in the past.
         say: told what happens.
 
