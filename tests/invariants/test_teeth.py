@@ -54,9 +54,8 @@ def doctor_event(machine: Machine, name: str, **change: Any) -> None:
     for place, receipt in enumerate(machine.receipts):
         for index, event in enumerate(receipt.events):
             if event.name == name:
-                lie = {
-                    field: change_of(event.arguments[field]) for field, change_of in change.items()
-                }
+                said = event.arguments
+                lie = {field: other(said[field]) for field, other in change.items()}
                 events = list(receipt.events)
                 events[index] = replace(event, arguments={**said, **lie})
                 machine.receipts[place] = replace(receipt, events=events)
