@@ -110,7 +110,10 @@ abstract contract OrderEntry is ContinuousBook {
         product.requireBeforeGate();
         uint256 released = _withdraw(orderId, product, record);
         emit OrderCancelled(orderId, record.unfilled());
-        _confirm(msg.sender, orderId, -int256(released), product.startSlot());
+        unchecked {
+            // A lock is below 2^190 (see OrderLocks).
+            _confirm(msg.sender, orderId, -int256(released), product.startSlot());
+        }
     }
 
     /// @inheritdoc IEnergyMarket
@@ -325,6 +328,7 @@ abstract contract OrderEntry is ContinuousBook {
             if (!open || product.isGateClosed()) continue;
             _requireSameAccount(batch.accountId, orderId, account);
             unchecked {
+                // A lock is below 2^190 (see OrderLocks).
                 batch.lockDelta -= int256(_withdraw(orderId, product, record));
                 ++cancelled;
             }
@@ -351,15 +355,23 @@ abstract contract OrderEntry is ContinuousBook {
         if (batch.neededWh != 0) _requireCapacity(batch.neededWh, accountWord);
     }
 
-    /// @dev Interaction: one call for all orders; its answer confirms the owner.
+    /// @dev Interaction: one call for all orders; its answer confirms the owner. Asking who the owner
+    /// is beforehand would cost every order a second call; asking after a refusal costs nobody who
+    /// acts on orders of its own, and tells the others what is wrong.
     function _confirm(address account, uint256 orderId, int256 lockDelta, uint256 earliestStart)
         private
         returns (AccountWord accountWord)
     {
-        accountWord = LEDGER.adjustLock(account, lockDelta);
-        if (accountWord.accountId() != OrderIds.accountId(orderId)) {
-            revert NotOrderOwner(orderId, account);
+        uint24 owner = OrderIds.accountId(orderId);
+        try LEDGER.adjustLock(account, lockDelta) returns (AccountWord answer) {
+            accountWord = answer;
+        } catch (bytes memory reason) {
+            if (LEDGER.accountOf(owner) != account) revert NotOrderOwner(orderId, account);
+            assembly ("memory-safe") {
+                revert(add(reason, 0x20), mload(reason)) // the ledger's own error
+            }
         }
+        if (accountWord.accountId() != owner) revert NotOrderOwner(orderId, account);
         if (accountWord.settledUntil() > earliestStart) {
             revert SettlementReached(accountWord.settledUntil(), uint32(earliestStart)); // a slot
         }
