@@ -6,6 +6,7 @@ from typing import Any
 
 import rlp
 from eth_utils import keccak, to_checksum_address
+from web3.exceptions import ContractLogicError, Web3RPCError
 
 SLOT_SECONDS = 900
 DAY_SECONDS = 86_400
@@ -94,6 +95,30 @@ def sell_lock(
 def create_address(sender: str, nonce: int) -> str:
     """Address of the contract that `sender` creates with `nonce`."""
     return to_checksum_address(keccak(rlp.encode([bytes.fromhex(sender[2:]), nonce]))[12:])
+
+
+def refusal(market: Any, calldata: bytes, sender: Any) -> bytes:
+    """Revert data of a call as the chain gives it.
+
+    Ape names the innermost fault of a trace, which is not what a caller sees when the market
+    puts an error of its own in its place.
+    """
+    call = {"from": sender.address, "to": market.address, "data": "0x" + calldata.hex()}
+    try:
+        market.provider.web3.eth.call(call)
+    except Web3RPCError as error:
+        response = error.rpc_response
+        assert response is not None
+        return bytes.fromhex(str(response["error"]["data"])[2:])
+    except ContractLogicError as error:
+        return bytes.fromhex(str(error.data)[2:])
+    raise AssertionError("the call did not revert")
+
+
+def not_order_owner(order: int, account: str) -> bytes:
+    """Encoded error `NotOrderOwner(order, account)`."""
+    selector = keccak(text="NotOrderOwner(uint256,address)")[:4]
+    return selector + order.to_bytes(32, "big") + bytes(12) + bytes.fromhex(account[2:])
 
 
 def only_event(receipt: Any, event: Any) -> Any:

@@ -19,8 +19,10 @@ from tests.unit.energy_trading.book import (
     ZONE,
     buy_lock,
     gate_of,
+    not_order_owner,
     only_event,
     product_id,
+    refusal,
     sell_lock,
 )
 
@@ -107,12 +109,17 @@ def test_cancel_order__past_the_gate__is_refused(market, place, buyer, product, 
         market.cancelOrder(order, sender=buyer)
 
 
-def test_cancel_order__of_another__is_refused(market, place, buyer, seller, delegate, balances):
+def test_cancel_order__of_another__is_refused(
+    market, place, buyer, seller, stranger, delegate, balances
+):
     order = place(buyer)
     market.nameDelegate(delegate, sender=buyer)
-    for caller in (seller, delegate):
-        with ape.reverts(market.NotOrderOwner, orderId=order, account=caller):
-            market.cancelOrder(order, sender=caller)
+    place(seller, BUY, 200, 50)
+    with ape.reverts(market.NotOrderOwner, orderId=order, account=seller):
+        market.cancelOrder(order, sender=seller)
+    for caller in (delegate, stranger):  # nothing locked: the ledger itself stumbles
+        data = refusal(market, market.cancelOrder.encode_input(order), caller)
+        assert data == not_order_owner(order, caller.address)
 
     assert market.orderRecord(order).openLots == 50
     assert balances(buyer)[1] == buy_lock(50, 100)
@@ -173,5 +180,5 @@ def test_cancel_orders_for__delegate__cancels(market, place, buyer, seller, dele
     assert receipt.return_value == 1
     assert balances(buyer) == (FREE, 0)
     foreign = place(seller)
-    with ape.reverts(market.NotOrderOwner, orderId=foreign, account=buyer):
-        market.cancelOrdersFor(buyer, [foreign], sender=delegate)
+    data = refusal(market, market.cancelOrdersFor.encode_input(buyer, [foreign]), delegate)
+    assert data == not_order_owner(foreign, buyer.address)
