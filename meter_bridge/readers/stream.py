@@ -17,6 +17,7 @@ from meter_bridge.telegrams.framing import Framer
 _log = structlog.get_logger(__name__)
 
 CHUNK_BYTES: Final = 4_096
+CONNECT_SECONDS: Final = 10.0
 SILENCE_SECONDS: Final = 60.0
 """P1 ports speak at least every 10 s: a line silent this long is opened anew."""
 
@@ -61,7 +62,7 @@ class StreamReader(ABC):
         self._is_connected = True
         _log.info("source open", source=self.name, meter_id=self.meter_id)
         try:
-            while chunk := await asyncio.wait_for(reader.read(CHUNK_BYTES), SILENCE_SECONDS):
+            while chunk := await _next_chunk(reader):
                 retry.succeeded()
                 for frame in self._framer.feed(chunk):
                     await sink(Arrival(self.meter_id, frame))
@@ -77,6 +78,12 @@ class StreamReader(ABC):
         """
 
 
+async def _next_chunk(reader: asyncio.StreamReader) -> bytes:
+    # Not `wait_for`, which in Python 3.11 can swallow a cancellation that comes with the answer.
+    async with asyncio.timeout(SILENCE_SECONDS):
+        return await reader.read(CHUNK_BYTES)
+
+
 class TcpReader(StreamReader):
     """A serial port behind a TCP adapter (ser2net, P1 adapters)."""
 
@@ -86,9 +93,8 @@ class TcpReader(StreamReader):
         self._port = port
 
     async def _open(self) -> tuple[asyncio.StreamReader, Callable[[], None]]:
-        reader, writer = await asyncio.wait_for(
-            asyncio.open_connection(self._host, self._port), timeout=10
-        )
+        async with asyncio.timeout(CONNECT_SECONDS):
+            reader, writer = await asyncio.open_connection(self._host, self._port)
         return reader, writer.close
 
 

@@ -87,7 +87,7 @@ class Lane:
                 assert process.poll() is None, _log_of(process)
                 self.killed_starting += 1
                 return
-            self._await_ready(process)
+            self.await_ready(process)
             self.start_seconds.append(time.monotonic() - began)
             threading.Thread(target=_swallow, args=(process,), daemon=True).start()
             time.sleep(self.random.uniform(0, 0.35))
@@ -97,7 +97,7 @@ class Lane:
             process.send_signal(signal.SIGKILL)
             process.wait()
 
-    def _await_ready(self, process: subprocess.Popen[bytes]) -> None:
+    def await_ready(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stderr is not None
         lines = []
         for line in process.stderr:
@@ -230,6 +230,7 @@ def _finish(chain: MeterChain, lane: Lane, slots: int) -> None:
     """One run without a kill: all that is left reaches the chain, and SIGTERM ends it well."""
     process = lane.start()
     try:
+        lane.await_ready(process)
         threading.Thread(target=_swallow, args=(process,), daemon=True).start()
         _wait_for(
             lambda: (
