@@ -77,7 +77,7 @@ interface IMeterReadings {
     /// @notice The meter's key signed a reading that conflicts with another one (V4). Of a conflicting
     /// day, the snapshot where it meets the record is named, or else its last one.
     /// @param meterId id of the meter
-    /// @param reporter who brought the proof
+    /// @param reporter who brought the proof; this contract for an item of a batch
     /// @param sequence of the conflicting reading; 0 when the device sent it in its own transaction
     /// @param timestamp of the conflicting reading
     /// @param importWh of the conflicting reading

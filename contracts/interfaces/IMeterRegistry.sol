@@ -68,6 +68,8 @@ interface IMeterRegistry {
     error TooManyMeters();
 
     /// @notice Register a meter. Restricted to REGISTRAR.
+    /// @dev Warning: `registerWidthWh` must be the device's true width. Declared too small, single readings
+    /// still count while they rise, but a signed day beyond the width is refused or contradicts them.
     /// @param registration what the device signed, with the registers at the start of its first slot.
     /// Ratings above 59,578 W make the lanes wide. A PRODUCTION meter is linked to the connection of
     /// the same owner and zone. A meter that follows a deactivated one of the same role continues its
