@@ -25,17 +25,24 @@ help: ## list the targets
 setup: ## install everything into .venv and node_modules (SOLC=native|npm chooses the compiler)
 	@$(PYTHON) tools/setup.py --requirements $(REQUIREMENTS) --solc $(SOLC)
 
+# ape recompiles a file that changed but not the files that import it, so anything that changed means
+# everything: the compiler's own cache keeps that quick.
+SOURCES := $(shell find contracts -name .cache -prune -o -name '*.sol' -print 2>/dev/null)
+
 .PHONY: build
-build: setup ## compile the contracts
-	@$(APE) compile --verbosity WARNING
+build: setup .build/compiled ## compile the contracts
+
+.build/compiled: $(SOURCES) ape-config.yaml package-lock.json
+	@$(APE) compile --force --verbosity WARNING
+	@touch $@
 
 .PHONY: demo
-demo: setup ## run a market day on a local chain (DEMO_ARGS="--help" shows its options)
+demo: build ## run a market day on a local chain (DEMO_ARGS="--help" shows its options)
 	@$(APE) run market_day $(DEMO_ARGS)
 
 .PHONY: test
-test: build ## run all tests but the deep ones (TEST_ARGS="-k settle" selects)
-	@$(APE) test tests $(TEST_ARGS)
+test: build ## run all tests but the deep ones, in two processes (TEST_ARGS="-k settle" selects)
+	@$(BIN)/python tools/run_tests.py $(TEST_ARGS)
 
 .PHONY: invariants
 invariants: build ## run the invariant tests alone
