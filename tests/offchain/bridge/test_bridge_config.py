@@ -153,25 +153,18 @@ def test_aes_key__not_32_hex_digits__refused_without_showing_it(text: str) -> No
 
 
 def test_device_key__created_and_opened__same_address_and_private_file(tmp_path: Path) -> None:
+    from eth_account import Account
+
     path = tmp_path / "keys" / "meter.json"
 
     created = DeviceKey.create(path, PASSWORD)
 
     assert DeviceKey.open(path, PASSWORD).address == created.address
+    foreign = Account.decrypt(json.loads(path.read_text()), PASSWORD)
+    assert Account.from_key(foreign).address == created.address
     assert path.stat().st_mode & 0o777 == 0o600
     with pytest.raises(KeyFileError, match="exists"):
         DeviceKey.create(path, PASSWORD)
-
-
-def test_device_key__opened_by_eth_account__same_key(tmp_path: Path) -> None:
-    from eth_account import Account
-
-    path = tmp_path / "meter.json"
-    created = DeviceKey.create(path, PASSWORD)
-
-    key = Account.decrypt(json.loads(path.read_text()), PASSWORD)
-
-    assert Account.from_key(key).address == created.address
 
 
 def test_device_key__wrong_password_or_file__says_what_to_do(tmp_path: Path) -> None:
@@ -203,16 +196,6 @@ def test_read_secret_file__newline_cut_empty_refused(tmp_path: Path) -> None:
 
 
 # --- Command line ---------------------------------------------------------------------------------
-
-
-def test_cli__keys_new__prints_the_address(tmp_path: Path) -> None:
-    (tmp_path / "password").write_text(PASSWORD)
-    arguments = ["keys", "new", str(tmp_path / "m.json"), "--password-file"]
-
-    result = CliRunner().invoke(cli, [*arguments, str(tmp_path / "password")])
-
-    assert result.exit_code == 0
-    assert result.output.strip() == DeviceKey.open(tmp_path / "m.json", PASSWORD).address
 
 
 @pytest.mark.parametrize("command", ["run", "check"])

@@ -56,7 +56,7 @@ def test_keys_register__printed_signature__taken_by_the_contract(
         [
             *("keys", "register", str(tmp_path / "m.json"), *secret),
             *("--deployment", str(chain.deployment_path), "--owner", chain.deployer),
-            *("--zone", "1", "--kind", "PRODUCTION", "--rated-import-w", "0"),
+            *("--zone", "1", "--kind", "CONNECTION_WITH_STORAGE", "--rated-import-w", "12000"),
             *("--rated-export-w", "9000", "--first-boundary", str(DAY)),
             *("--import-wh", "5", "--export-wh", "70"),
         ],
@@ -67,10 +67,12 @@ def test_keys_register__printed_signature__taken_by_the_contract(
     registration = printed["registration"]
     digest = chain.smart_meter.call("registrationDigest", registration)
     assert "0x" + digest.hex() == printed["digest"]
-    assert registration["kind"] == MeterKind.PRODUCTION
-    connection = {**registration, "kind": 0}
-    assert chain.smart_meter.call("registrationDigest", connection) != digest
-    assert registration["deviceKey"] == address
+    assert registration["kind"] == MeterKind.CONNECTION_WITH_STORAGE
+    data = chain.smart_meter.encode("registerMeter", registration, printed["signature"])
+    send(chain.rpc, chain.deployer, chain.smart_meter.address, data)
+    found = found_of(chain, chain.smart_meter.call("meterOf", address))
+    assert isinstance(found, RegisteredMeter)
+    assert (found.rated_import_w, found.rated_export_w) == (12_000, 9_000)
 
 
 def test_registry__registered_meter__caps_lanes_and_baseline(chain: MeterChain) -> None:
@@ -135,8 +137,7 @@ def test_registry__unknown_meter__names_the_remedy(chain: MeterChain) -> None:
 def test_check__everything_wrong__each_named_and_exit_1(chain: MeterChain, tmp_path: Path) -> None:
     (meter,) = chain.register(1, DAY // 900)
     config = write_bridge_config(tmp_path / "b", chain, [(meter, "tcp://127.0.0.1:1")])
-    text = config.read_text().replace(f"id = {meter.meter_id}", "id = 4242")
-    config.write_text(text.replace(chain.rpc.url, "http://127.0.0.1:1", 0))
+    config.write_text(config.read_text().replace(f"id = {meter.meter_id}", "id = 4242"))
 
     result = CliRunner().invoke(cli, ["check", "--json", "--config", str(config)])
 
