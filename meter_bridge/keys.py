@@ -103,20 +103,23 @@ class DeviceKey:
 class Relayer:
     """The account that pays for transactions; an `energy_grid.outbox` account."""
 
-    __slots__ = ("_account", "address")
+    __slots__ = ("_private_key", "address")
 
     def __init__(self, private_key: bytes) -> None:
-        from eth_account import Account
+        from eth_keys.datatypes import PrivateKey
 
-        self._account = Account.from_key(private_key)
-        self.address: str = self._account.address
+        self._private_key = private_key
+        self.address: str = PrivateKey(private_key).public_key.to_checksum_address()
 
     def __repr__(self) -> str:
         return f"Relayer({self.address})"
 
     def sign_transaction(self, transaction_dict: dict[str, Any]) -> Any:
         """Sign a transaction."""
-        return self._account.sign_transaction(transaction_dict)
+        # Imported at the first transaction: a bridge that starts should read telegrams first.
+        from eth_account import Account
+
+        return Account.sign_transaction(transaction_dict, self._private_key)
 
     @classmethod
     def open(cls, path: Path, password: str) -> Relayer:

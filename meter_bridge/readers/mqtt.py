@@ -7,6 +7,7 @@ directly because acknowledging by hand is the point.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,6 +26,7 @@ _log = structlog.get_logger(__name__)
 
 QOS: Final = 1
 KEEPALIVE_SECONDS: Final = 30
+FAREWELL_SECONDS: Final = 2.0
 _MAX_PAYLOAD_BYTES: Final = 4 * MAX_FRAME_BYTES
 
 
@@ -91,6 +93,10 @@ class MqttReader:
             lost.cancel()
             self._is_connected = False
             client.disconnect()
+            # Acknowledgements leave before the connection ends; without them the broker repeats.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(FAREWELL_SECONDS):
+                    await self._lost.wait()
             await asyncio.to_thread(client.loop_stop)
         raise SourceError("connection to the broker ended", found=self._name)
 
