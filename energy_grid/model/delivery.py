@@ -135,7 +135,7 @@ class Delivery:
             return False
         if self.energy_of(account, slot, now).quality is not Quality.MISSING:
             return False
-        if now >= reading_deadline(slot):
+        if now > reading_deadline(slot):
             return False
         gap = self._gap(account, slot)
         return gap is None or gap.slots <= MAX_INTERPOLATED_SLOTS

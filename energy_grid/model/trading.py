@@ -225,8 +225,7 @@ class Trading:
                 record = self._record_if_open(order_id)
                 if record is None:
                     continue
-                self._require_owner(record, owner_id, owner)
-                account = self.ledger.account(owner)
+                account = self._require_owner(record, owner_id, owner)
                 locked_before = self.lock_of(record)
                 new_ids.append(self._replace_one(account, record, quote, now))
                 lock_delta += self.lock_of(record) - locked_before
@@ -260,8 +259,7 @@ class Trading:
         record = self._open_record(order_id)
         if now >= record.product.gate_at:
             raise Refused("GateClosed", now=now, gateAt=record.product.gate_at)
-        account = self.ledger.account(sender)
-        self._require_owner(record, account.account_id, sender)
+        account = self._require_owner(record, record.account_id, sender)
         self._close(account, record, now)
 
     def cancel_many(self, sender: str, owner: str, order_ids: Sequence[int], now: int) -> int:
@@ -275,8 +273,7 @@ class Trading:
                 record = self._record_if_open(order_id)
                 if record is None or now >= record.product.gate_at:
                     continue
-                account = self.ledger.account(owner)
-                self._require_owner(record, account.account_id, owner)
+                account = self._require_owner(record, self._owner_id(order_ids[0]), owner)
                 self._close(account, record, now)
                 cancelled += 1
         return cancelled
@@ -513,10 +510,12 @@ class Trading:
     def _owner_id(order_id: int) -> int:
         return order_id >> 48 & 0xFFFFFF
 
-    def _require_owner(self, record: Record, owner_id: int, owner: str) -> None:
-        account = self.ledger.account(owner)
-        if record.account_id != owner_id or account.account_id != owner_id:
+    def _require_owner(self, record: Record, owner_id: int, owner: str) -> Account:
+        """All orders of a call belong to one account, and that is who acts or is acted for."""
+        account = self.ledger.accounts.get(owner)
+        if account is None or not record.account_id == owner_id == account.account_id:
             raise Refused("NotOrderOwner", orderId=record.order_id, account=owner)
+        return account
 
     def _require_acts_for(self, sender: str, owner: str) -> None:
         if sender not in (owner, self.delegates.get(owner)):

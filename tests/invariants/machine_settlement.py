@@ -48,13 +48,13 @@ class SettlementRules(MachineBase):
         self.world.advance_to(target)
 
     def _next_deadline(self) -> int:
-        """The moment at which the oldest unsettled slot stops waiting."""
+        """A second before the oldest unsettled slot stops waiting, so that steps fall around it."""
         slots = [
             account.settled_until
             for account in self.model.ledger.accounts.values()
             if account.metered and not account.is_operator
         ]
-        deadline = reading_deadline(min(slots)) if slots else 0
+        deadline = reading_deadline(min(slots)) - 1 if slots else 0
         return max(self.now, deadline) if deadline < self.now + 3 * 86_400 else self.now
 
     # --- money ---

@@ -36,21 +36,6 @@ TERMS = (MarketTerms(400_000, 7_000, 37), MarketTerms(300_000, 0, 0))
 TARIFF = Tariff(320_000, 80_000)
 
 
-ALSO_FITTING: dict[str, tuple[str, ...]] = {
-    # The market asks the ledger before it learns whose order it is, so a stranger may be told first
-    # that he has no account, no such lock or no money.
-    "NotOrderOwner": (
-        "NotEnrolled",
-        "InsufficientFree",
-        "ArrearsOutstanding",
-        "SecurityDepositMissing",
-        "OperatorCannotTrade",
-        "Panic",
-    ),
-}
-"""Other errors that are true at the same time, where the rules leave the order open."""
-
-
 def address_of(name: str) -> str:
     """Address of an actor: nobody has its key, the fork lets it act all the same."""
     return PrivateKey(keccak(text=f"lock-step {name}")).public_key.to_checksum_address()
@@ -145,8 +130,7 @@ class World:
         self.outcomes[(function, receipt.error or "done")] += 1
         self.outcomes.update(("event", event.name) for event in receipt.events)
         expected = refusal.error_name if refusal else None
-        accepted = {expected, *ALSO_FITTING.get(expected or "", ())}
-        assert receipt.error in accepted, (
+        assert receipt.error == expected, (
             f"{contract.name}.{function} by {self.name_of(sender)}: the model says "
             f"{refusal or 'yes'}, the chain says {receipt.detail or 'yes'}"
         )

@@ -68,7 +68,7 @@ def test_settle__twice__second_time_nothing_happens() -> None:
 def test_settle__no_reading_before_the_deadline__waits() -> None:
     hood = Neighbourhood()
     hood.member("A")
-    hood.market.advance(DAY + 86_400 + 86_400 - 1)
+    hood.market.advance(DAY + 86_400 + 86_400)
 
     assert hood.market.settle("A", SLOT + 96) == SLOT
 
@@ -80,7 +80,7 @@ def test_settle__deadline_passed__export_zero_import_what_was_bought() -> None:
     hood.trade("B", "A", 500, 100_000)
     hood.read(b, 0, 500)
     before = hood.wealth("A")
-    hood.market.advance(DAY + 2 * 86_400)
+    hood.market.advance(DAY + 2 * 86_400 + 1)
 
     hood.market.settle("A", SLOT + 1)
 
@@ -93,7 +93,7 @@ def test_settle__deadline_passed__export_zero_import_what_was_bought() -> None:
 def test_settle__true_reading_after_a_default__one_correction_at_the_worst_prices() -> None:
     hood = Neighbourhood()
     a = hood.member("A")
-    hood.market.advance(DAY + 2 * 86_400)
+    hood.market.advance(DAY + 2 * 86_400 + 1)
     hood.market.settle("A", SLOT + 96)
     before = hood.wealth("A")
 
