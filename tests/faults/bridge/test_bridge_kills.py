@@ -1,9 +1,10 @@
 """SIGKILL at any moment: no reading lost, none twice, no boundary signed two ways.
 
 Real bridges (`python -m meter_bridge run`) read telegrams over TCP and submit to a real SmartMeter
-on Anvil, while the chain's time runs through the days. Each is killed again and again: a quarter of
-the kills while it starts, the others within the third of a second after it is ready. In the end one
-more run must bring everything to the chain.
+on Anvil, while the chain's time runs through the days. Every fourth start is a process of its own,
+killed as often while it starts as while it works; the others are forked from one that has loaded
+the program, and killed within a third of a second of work. In the end one more run must bring
+everything to the chain.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from energy_grid import eip712
 from energy_grid.rpc import Rpc
 from meter_bridge.keys import DeviceKey
 from tests.faults.bridge.feeding import REPLAYED_SLOTS, Adapter
+from tests.faults.bridge.warm_start import WarmStart
 from tests.offchain.bridge.support import (
     RELAYER_MNEMONIC_KEYS,
     MeterChain,
@@ -39,6 +41,7 @@ from tests.utils.anvil import Anvil
 KILLS = int(os.environ.get("EG_FAULT_KILLS", "200"))
 BRIDGES = 2
 METERS_EACH = 2
+LONGEST_WORK_SECONDS = 0.35
 DAY_START = 20_900 * 86_400
 LONGEST_LEAD_SLOTS = REPLAYED_SLOTS // 2
 SEED = int(os.environ.get("EG_FAULT_SEED", "20261123"))
@@ -72,17 +75,23 @@ class Lane:
         )
 
     def run_kills(self) -> None:
+        warm = WarmStart()
         try:
-            for _ in range(self.kills):
-                self._start_and_kill()
+            for number in range(self.kills):
+                if number % 4 == 0:
+                    self._start_and_kill()
+                else:
+                    self._start_warm_and_kill(warm)
         except BaseException as error:
             self.failure = error
+        finally:
+            warm.close()
 
     def _start_and_kill(self) -> None:
         process = self.start()
         began = time.monotonic()
         try:
-            if self.start_seconds and self.random.random() < 0.25:
+            if self.start_seconds and self.random.random() < 0.5:
                 time.sleep(self.random.uniform(0, self.start_seconds[-1]))
                 assert process.poll() is None, _log_of(process)
                 self.killed_starting += 1
@@ -90,12 +99,27 @@ class Lane:
             self.await_ready(process)
             self.start_seconds.append(time.monotonic() - began)
             threading.Thread(target=_swallow, args=(process,), daemon=True).start()
-            time.sleep(self.random.uniform(0, 0.35))
+            time.sleep(self.random.uniform(0, LONGEST_WORK_SECONDS))
             assert process.poll() is None, "the bridge ended by itself"
             self.killed_ready += 1
         finally:
             process.send_signal(signal.SIGKILL)
             process.wait()
+
+    def _start_warm_and_kill(self, warm: WarmStart) -> None:
+        log = self.config.with_name("log")
+        pid = warm.start(self.config, log)
+        try:
+            deadline = time.monotonic() + 60
+            while '"bridge running"' not in log.read_text():
+                assert warm.is_alive(pid) and time.monotonic() < deadline, log.read_text()
+                time.sleep(0.005)
+            time.sleep(self.random.uniform(0, LONGEST_WORK_SECONDS))
+            assert warm.is_alive(pid), log.read_text()
+            self.killed_ready += 1
+        finally:
+            if warm.is_alive(pid):
+                warm.kill(pid)
 
     def await_ready(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stderr is not None
