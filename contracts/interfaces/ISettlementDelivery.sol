@@ -39,8 +39,9 @@ interface ISettlementDelivery {
         int256 imbalance,
         uint256 unlocked
     );
-    /// @notice A run of slots of one account is settled. @param fromSlot first @param settledUntil first not settled
-    event AccountSettled(address indexed account, uint32 fromSlot, uint32 settledUntil);
+    /// @notice An account without meter and without locks had nothing to settle from `fromSlot` to `settledUntil`
+    /// (exclusive): only its cursor moved.
+    event AccountPassedOver(address indexed account, uint32 fromSlot, uint32 settledUntil);
     /// @notice Defaulted slots got their one correction.
     /// @param deltaWh real less assumed net energy (import - export)
     /// @param imbalance > 0: owed by the account to its zone's operator; < 0: owed to the account

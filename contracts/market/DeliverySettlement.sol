@@ -107,7 +107,7 @@ abstract contract DeliverySettlement is SettlementPayments, Certificates, SlotRe
         // Without meter and locks nothing was agreed and nothing is owed.
         if (!word.has(AccountWordLib.FLAG_METERED) && word.locked() == 0) {
             _accounts[account] = word.withSettledUntil(end);
-            emit ISettlementDelivery.AccountSettled(account, uint32(first), uint32(end));
+            emit ISettlementDelivery.AccountPassedOver(account, uint32(first), uint32(end));
             return (end, 0);
         }
 
@@ -125,7 +125,7 @@ abstract contract DeliverySettlement is SettlementPayments, Certificates, SlotRe
         for (uint256 slot = first; slot < end; ++slot) {
             _settleSlot(run, slot, positions[slot - first], energies[slot - first]);
         }
-        _closeRun(run, first, end);
+        _closeRun(run, end);
         return (end, run.certificates.givenWh);
     }
 
@@ -190,12 +190,12 @@ abstract contract DeliverySettlement is SettlementPayments, Certificates, SlotRe
             }
         }
 
-        int256 imbalance = _imbalance(
-            importWh.toInt256() - exportWh.toInt256()
-                - (position.boughtWh.toInt256() - position.soldWh.toInt256()),
-            shortPrice,
-            longPrice
-        );
+        // Compared as unsigned sums: cheaper than four checked conversions, and just as safe.
+        uint256 takenWh = importWh + position.soldWh;
+        uint256 coveredWh = exportWh + position.boughtWh;
+        int256 imbalance = takenWh >= coveredWh
+            ? _money(takenWh - coveredWh, shortPrice).toInt256()
+            : -_money(coveredWh - takenWh, longPrice).toInt256();
         _payTrades(run.purse, position);
         _payImbalance(run.purse, imbalance);
         bool measured = basis == SettlementBasis.MEASURED;
@@ -236,7 +236,7 @@ abstract contract DeliverySettlement is SettlementPayments, Certificates, SlotRe
         );
     }
 
-    function _closeRun(Run memory run, uint256 first, uint256 end) private {
+    function _closeRun(Run memory run, uint256 end) private {
         uint256 meteredUntil = run.member.meteredUntil;
         bool meteringEnds = run.word.has(AccountWordLib.FLAG_METERED) && meteredUntil != 0
             && end >= meteredUntil;
@@ -250,7 +250,6 @@ abstract contract DeliverySettlement is SettlementPayments, Certificates, SlotRe
             word = word.withFlag(AccountWordLib.FLAG_METERED, false);
             emit ISettlementAccounts.MeteringEnded(run.account, uint32(meteredUntil));
         }
-        emit ISettlementDelivery.AccountSettled(run.account, uint32(first), uint32(end));
         _closePurse(run.account, word, run.member, run.memberChanged, run.purse);
         _finishCertificates(run.certificates);
     }

@@ -54,12 +54,14 @@ abstract contract SettlementPayments is ZonePrices {
 
     /// @dev One slot's trades: the market keeps enough locked for cost and fees of every slot.
     function _payTrades(Purse memory purse, SlotPosition memory position) internal pure {
+        if (position.unlocked | position.proceeds == 0) return;
         purse.locked -= position.unlocked;
         purse.free += position.proceeds + position.unlocked - position.cost - position.networkFee
             - position.tradingFee;
         purse.operatorMoney += position.networkFee;
         purse.tradingFees += position.tradingFee;
-        purse.clearing += position.cost.toInt256() - position.proceeds.toInt256();
+        // Both are part of what the market locked, so far below 2^255.
+        purse.clearing += int256(position.cost) - int256(position.proceeds);
     }
 
     /// @dev `imbalance` > 0: the account owes the operator; < 0: the operator owes the account.
