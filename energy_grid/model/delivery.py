@@ -214,7 +214,18 @@ class Delivery:
             self._charge(account, due)
         else:
             self._reward(account, -due, claimed)
+        self._settle_mutually(account, claimed)
+
+    def _settle_mutually(self, account: Account, claimed: Claim) -> None:
+        """Afterwards neither owes the other what it could pay."""
         operator = self.ledger.operators[account.zone].account
+        set_off = min(account.arrears, claimed.amount)
+        account.arrears -= set_off
+        claimed.amount -= set_off
+        paid_late = min(claimed.amount, operator.free)
+        claimed.amount -= paid_late
+        operator.free -= paid_late
+        account.free += paid_late
         paid = min(account.free, account.arrears)
         account.free -= paid
         account.arrears -= paid

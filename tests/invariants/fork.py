@@ -36,7 +36,11 @@ MNEMONIC = "test test test test test test test test test test test junk"
 FORK_ARGUMENTS = ("--auto-impersonate", "--prune-history", "50", "--gas-limit", "1000000000")
 
 COIN = 1_000_000
-SMALL_BONDS = {"security_deposit": COIN // 2, "bond_floor": 2 * COIN, "operator_bond": 2 * COIN}
+SMALL_BONDS = {
+    "security_deposit": COIN // 2,
+    "bond_floor": COIN // 2,
+    "operator_bond": COIN // 2,
+}
 """Little enough that the tests run operators and members out of money."""
 
 

@@ -105,12 +105,20 @@ class MeteringRules(MachineBase):
         for meter in self.active_meters():
             if dice.random() < 0.1:
                 continue
-            reading = meter.last.reading
-            due = (self.now - reading.timestamp) // 900
-            for _ in range(min(due, SENT_AT_ONCE)):
-                reading = self.next_reading(reading, meter, 1, dice)
-                items.append((reading, self.world.key_of(meter)))
+            items += self.due_readings(meter, dice)
         self._send_batch(items)
+
+    def due_readings(self, meter: Meter, dice: Random) -> list[tuple[MeterReading, bytes]]:
+        """What a meter has to say by now; boundaries whose deadline has passed are a gap."""
+        reading = meter.last.reading
+        earliest = (self.now // 86_400 - 1) * 86_400 + 900
+        slots = max(1, (earliest - reading.timestamp) // 900)
+        readings = []
+        while len(readings) < SENT_AT_ONCE and reading.timestamp + 900 * slots <= self.now:
+            reading = self.next_reading(reading, meter, slots, dice)
+            readings.append((reading, self.world.key_of(meter)))
+            slots = 1
+        return readings
 
     def _send_batch(self, items: list[tuple[MeterReading, bytes]]) -> None:
         domain = self.world.domain

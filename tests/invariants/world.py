@@ -33,7 +33,10 @@ from tests.invariants.fork import COIN, Fork
 NO_ADDRESS = "0x" + "0" * 40
 FIRST_TEST_ZONE = 501
 TERMS = (MarketTerms(400_000, 7_000, 37), MarketTerms(300_000, 0, 0))
-TARIFF = Tariff(320_000, 80_000)
+TARIFFS = (Tariff(300_000, 80_000), Tariff(260_000, 50_000), Tariff(290_000, 110_000))
+TARIFF_SLOTS = 7
+"""Tariffs change every seven quarter hours, so that gaps lie across changes."""
+TARIFF_CHANGES = 60
 
 
 def address_of(name: str) -> str:
@@ -77,7 +80,10 @@ HOMES = (
         23_900_000,
         23_950_000,
     ),
-    Home("island", 1, 30 * COIN, MeterKind.CONNECTION, 10_000, 10_000, 10**9),
+    # Registers half full: falling back is no rollover.
+    Home(
+        "island", 1, 30 * COIN, MeterKind.CONNECTION, 10_000, 10_000, 10**9, 10**9 // 2, 10**9 // 2
+    ),
 )
 TRADERS = ("trader", "broker")
 OPERATORS = ("operator", "island operator")
@@ -276,11 +282,12 @@ def build_world(fork: Fork) -> World:
     contracts = fork.contracts
     domain = eip712.domain(contracts.deployment.chain_id, contracts.smart_meter.address)
     world = World(chain, model, _free_zones(chain), domain, {})
-    # Begin at three in the morning of the next UTC day, so that every run sees the same clock.
-    midnight = -(-(chain.now + 1) // SECONDS_PER_DAY) * SECONDS_PER_DAY
-    world.advance_to(midnight + 3 * 3_600 + 1)
     for zone, terms, name in zip(world.zones, TERMS, OPERATORS, strict=True):
         _open_zone(world, zone, terms, name)
+    # Begin at three in the morning of a UTC day, so that every run sees the same clock, and when
+    # the tariffs announced by then are in force.
+    midnight = -(-(chain.now + 3 * SECONDS_PER_DAY) // SECONDS_PER_DAY) * SECONDS_PER_DAY
+    world.advance_to(midnight + 3 * 3_600 + 1)
     for home in HOMES:
         _move_in(world, home)
     for name in TRADERS:
@@ -366,7 +373,7 @@ def _open_zone(world: World, zone: int, terms: MarketTerms, operator_name: str) 
         model=lambda m: m.appoint_operator(zone, operator),
     )
     give_money(world, operator, 1_000 * COIN)
-    deposit(world, operator, world.model.bond_floor + 2 * COIN)
+    deposit(world, operator, world.model.bond_floor + COIN // 2)
     world.both(
         operator,
         world.settlement,
@@ -374,18 +381,21 @@ def _open_zone(world: World, zone: int, terms: MarketTerms, operator_name: str) 
         world.model.bond_floor,
         model=lambda m: m.post_bond(operator, m.bond_floor),
     )
-    from_slot = slot_of(world.chain.next_block_at) + 1
-    tariff = Tariff(min(TARIFF.retail_per_kwh, terms.short_price_cap), TARIFF.feed_in_per_kwh)
-    world.both(
-        operator,
-        world.settlement,
-        "setTariff",
-        zone,
-        from_slot,
-        tariff.retail_per_kwh,
-        tariff.feed_in_per_kwh,
-        model=lambda m: m.set_tariff(operator, zone, from_slot, tariff),
-    )
+    first = slot_of(world.chain.next_block_at) + 1
+    later = first + 192
+    starts = [first, *(later + TARIFF_SLOTS * change for change in range(TARIFF_CHANGES))]
+    for number, from_slot in enumerate(starts):
+        tariff = TARIFFS[number % len(TARIFFS)]
+        world.both(
+            operator,
+            world.settlement,
+            "setTariff",
+            zone,
+            from_slot,
+            tariff.retail_per_kwh,
+            tariff.feed_in_per_kwh,
+            model=lambda m, at=from_slot, t=tariff: m.set_tariff(operator, zone, at, t),
+        )
 
 
 def _move_in(world: World, home: Home) -> None:
