@@ -21,8 +21,8 @@ interface IMarketLedger {
     /// @param account owner of the orders
     /// @param lockDelta units to lock (> 0, refused unless enrolled, secured, free of arrears and
     /// sufficiently funded) or to release (< 0, never refused); 0 only reads
-    /// @return word the account after the change. For an account without a meter and without locks
-    /// `settledUntil` is first brought forward to the current slot: it has nothing to settle.
+    /// @return word the account after the change. For an account that never had a meter and has no
+    /// locks `settledUntil` is first brought forward to the current slot: it has nothing to settle.
     function adjustLock(address account, int256 lockDelta) external returns (AccountWord word);
 
     /// @notice Settle `account` slot by slot as far as readings are final, at most to `untilSlot`.

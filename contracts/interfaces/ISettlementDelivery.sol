@@ -39,7 +39,7 @@ interface ISettlementDelivery {
         int256 imbalance,
         uint256 unlocked
     );
-    /// @notice An account without meter and without locks had nothing to settle from `fromSlot` to `settledUntil`
+    /// @notice An account that never had a meter and has no locks had nothing to settle from `fromSlot` to `settledUntil`
     /// (exclusive): only its cursor moved.
     event AccountPassedOver(address indexed account, uint32 fromSlot, uint32 settledUntil);
     /// @notice Defaulted slots got their one correction.

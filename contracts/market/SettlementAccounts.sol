@@ -58,7 +58,7 @@ abstract contract SettlementAccounts is SettlementLedger, IMarketLedger, ISettle
         } else {
             if (connection.zone != word.zone()) revert ZoneMismatch(word.zone(), connection.zone);
             if (!metered) {
-                word = _forwarded(word).withFlag(AccountWordLib.FLAG_METERED, true).withFlag(
+                word = _forwarded(account, word).withFlag(AccountWordLib.FLAG_METERED, true).withFlag(
                     AccountWordLib.FLAG_SECURED, member.security >= SECURITY_DEPOSIT
                 );
                 uint32 settledUntil = word.settledUntil();
@@ -94,7 +94,7 @@ abstract contract SettlementAccounts is SettlementLedger, IMarketLedger, ISettle
             return _accounts[account];
         }
 
-        word = _forwarded(word);
+        word = _forwarded(account, word);
         if (lockDelta == 0) return word;
         uint256 needed = uint256(lockDelta);
         if (word.has(AccountWordLib.FLAG_OPERATOR)) {
@@ -183,13 +183,9 @@ abstract contract SettlementAccounts is SettlementLedger, IMarketLedger, ISettle
         );
     }
 
-    /// @dev An account without a meter and without locks has nothing to settle: every open position holds a lock.
-    function _forwarded(AccountWord word) internal view returns (AccountWord) {
+    function _forwarded(address account, AccountWord word) internal view returns (AccountWord) {
         uint256 current = _currentSlot();
-        if (
-            word.locked() == 0 && !word.has(AccountWordLib.FLAG_METERED)
-                && word.settledUntil() < current
-        ) {
+        if (word.settledUntil() < current && _hasNothingToSettle(account, word)) {
             return word.withSettledUntil(current);
         }
         return word;

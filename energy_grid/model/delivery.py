@@ -108,7 +108,7 @@ class Delivery:
         end = min(until_slot, slot_of(now))
         if end <= first:
             return first
-        if not account.metered and account.locked == 0:
+        if account.has_nothing_to_settle:
             account.settled_until = end  # nothing was agreed, nothing is owed
             return end
         end = self._first_unknown(account, first, min(end, first + MAX_RUN_SLOTS), now)

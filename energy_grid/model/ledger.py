@@ -44,6 +44,16 @@ class Account:
     arrears: int = 0
     delegate: str | None = None
 
+    @property
+    def has_nothing_to_settle(self) -> bool:
+        """Whether it never had a meter and holds no locks.
+
+        A trader can only sell what it bought in the same product, and a purchase holds a lock until
+        it is settled. A member's sale at the cap holds none, so whoever has had a meter is settled
+        slot by slot, even after it was taken away.
+        """
+        return not self.metered and not self.metered_until and not self.locked
+
 
 @dataclass
 class Claim:
@@ -189,8 +199,8 @@ class Ledger:
         account.locked += lock_delta
 
     def bring_forward(self, account: Account, now: int) -> None:
-        """Without a meter and without locks there is nothing to settle."""
-        if account.locked == 0 and not account.metered:
+        """A trader that never had a meter and holds no locks has nothing to settle."""
+        if account.has_nothing_to_settle:
             account.settled_until = max(account.settled_until, slot_of(now))
 
     # --- debts ---

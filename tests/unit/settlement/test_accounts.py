@@ -11,6 +11,7 @@ from __future__ import annotations
 import ape
 
 from tests.unit.settlement.world import (
+    CAP,
     FLAG_METERED,
     FLAG_OPERATOR,
     FLAG_SECURED,
@@ -215,6 +216,31 @@ def test_sync_meter__meter_gone__settles_to_the_present_and_becomes_a_trader(
     assert not world.state(world.anna).metered
     world.settlement.withdrawSecurity(SECURITY_DEPOSIT, sender=world.anna)
     assert world.free(world.anna) == MEMBER_FREE + SECURITY_DEPOSIT - money(1_000, 320_000)
+
+
+def test_sync_meter__meter_gone_with_a_sale_at_the_cap__the_sale_is_settled(world: World) -> None:
+    # A sale at the cap locks nothing: "no meter, no locks" must not pass over it.
+    slot = world.first_slot
+    world.member(world.anna)
+    world.member(world.ben)
+    world.trade(world.ben, world.anna, slot + 5, 1_000, CAP)
+    world.to_slot(slot + 2)
+    world.connect(world.anna, meter_id=0, rated_export_w=0)
+    world.settlement.syncMeter(world.anna, sender=world.stranger)
+    world.at(world.deadline(slot + 5) + 1)
+    world.settle(world.anna, slot + 2)
+    assert not world.state(world.anna).metered
+
+    world.lock(world.anna, 1)
+    assert world.state(world.anna).settledUntil == slot + 2
+    receipt = world.settle(world.anna, slot + 6)
+
+    sale = receipt.decode_logs(world.settlement.SlotSettled)[3]
+    assert (sale.slot, sale.proceeds, sale.soldWh) == (slot + 5, money(1_000, CAP), 1_000)
+    assert sale.imbalance == money(1_000, 320_000)
+    world.settle(world.ben, slot + 6)
+    assert world.settlement.clearing() == 0
+    world.check_conservation()
 
 
 # adjustLock
