@@ -25,7 +25,7 @@ _DAY_SECONDS: Final = 86_400
 
 # Ticks of one level word are 8 neighbours: 144 to 151 share one, 128 to 135 another.
 _ASK, _ASK_MOVED, _BID = 151, 149, 60
-_LONELY_TICK, _LONELY_BATCH_TICK = 100, 110
+_LONELY_TICK: Final = 100
 _TRADE_TICK: Final = 130
 
 Measured = dict[str, int]
@@ -99,15 +99,28 @@ def _trade(
     gas["match_orders_both_levels_emptied"] = world.send(
         sellers[0].address, market, "matchOrders", buy_id, sell_id
     )
-    twenty = range(first + 60, first + 80)
-    place(sellers[3], twenty, sell=True, tick=_LONELY_BATCH_TICK)
-    sell_ids = order_ids(world)
-    place(buyers[1], twenty, sell=False, tick=_LONELY_BATCH_TICK)
-    buy_ids = order_ids(world)
-    gas["match_many_20"] = (
-        world.send(sellers[0].address, market, "matchMany", buy_ids, sell_ids) // 20
-    )
-
+    # Twenty pairs that empty both their levels: in as many products, and in one.
+    spread = [(slot, _LONELY_TICK, _LONELY_TICK) for slot in range(first + 60, first + 80)]
+    # Within one product the first pair is the dearest bid with the cheapest ask, and so on inwards.
+    within = [
+        (first + 91, _LONELY_TICK + 20 - step, _LONELY_TICK - 20 + step) for step in range(20)
+    ]
+    for name, pairs in (("20_products", spread), ("one_product", within)):
+        ids: dict[bool, list[int]] = {True: [], False: []}
+        for sell in (True, False):
+            quotes = [
+                quote(slot, sell=sell, tick=ask if sell else bid, lots=LOTS)
+                for slot, bid, ask in pairs
+            ]
+            # An account has 16 records a product: two accounts place ten each.
+            for part, trader in enumerate((sellers[2:4], buyers[0:2])[not sell]):
+                world.send(
+                    trader.address, market, "placeOrders", quotes[10 * part : 10 * part + 10]
+                )
+                ids[sell] += order_ids(world)
+        gas[f"match_many_20_{name}"] = (
+            world.send(sellers[0].address, market, "matchMany", ids[False], ids[True]) // 20
+        )
     for seller, buyer in zip(sellers[4:], buyers[2:], strict=False):
         place(seller, day, sell=True, tick=_TRADE_TICK)
         sell_ids = order_ids(world)
@@ -172,10 +185,6 @@ def _settle(
             world.send(anybody, settlement, "settle", address, first)
 
     runners = {"seller": sellers[4].address, "buyer": buyers[2].address}
-    for role, address in runners.items():
-        gas[f"settle_run_96_{role}"] = (
-            world.send(anybody, settlement, "settle", address, first + SLOTS) // SLOTS
-        )
     others = [address for address in everybody if address not in runners.values()]
     if len(others) >= 100:
         gas["settle_slot_of_100_households"] = world.send(
@@ -190,6 +199,11 @@ def _settle(
             anybody, settlement, "settleMany", others, first + 1
         ) // len(others)
     _settle_all(world, others, first + SLOTS)
+    # Last, so that the slots' certificate pools exist: the first of a zone's members opens them.
+    for role, address in runners.items():
+        gas[f"settle_run_96_{role}"] = (
+            world.send(anybody, settlement, "settle", address, first + SLOTS) // SLOTS
+        )
     claiming = [household.address for household in buyers[2:27]]
     gas["claim_certificates"] = world.send(
         anybody, settlement, "claimCertificates", claiming, first
