@@ -248,12 +248,21 @@ class MeteringRules(MachineBase):
 
     # --- dishonest readings ---
 
-    @rule(pick=picks, seed=seeds, fault=st.sampled_from(FAULTS))
-    def read_badly(self, pick: int, seed: int, fault: str) -> None:
-        """A reading with one fault. Refused, or ignored if it is the same again."""
-        meter, dice = self.pick_meter(pick), self.dice(seed)
+    @rule(pick=picks, seed=seeds)
+    def read_badly(self, pick: int, seed: int) -> None:
+        """Readings with one fault each. Refused, or ignored if it is the same again."""
+        dice = self.dice(seed)
+        active = self.active_meters()
+        meter = active[pick % len(active)] if active and pick % 8 else self.pick_meter(pick)
         self.begin("stranger")
+        for fault in dice.sample(FAULTS, 4):
+            self._read_with(fault, meter, dice)
+
+    def _read_with(self, fault: str, meter: Meter, dice: Random) -> None:
         last = meter.last.reading
+        if self.now < last.timestamp + 900 and self.young():
+            # Else every fault would hide behind "in the future".
+            self.world.advance_to(max(self.now, last.timestamp + 903))
         slots = max(1, min(2, (self.now - last.timestamp) // 900))
         good = self.next_reading(last, meter, slots, dice)
         key = self.world.key_of(meter)

@@ -1,4 +1,4 @@
-"""The properties I-01 to I-15 and I-30 to I-34, checked on what the chain shows and its events.
+"""The properties I-01 to I-15, checked on what the chain shows and its events.
 
 None of them asks the model for a result: a fault that chain and model share breaks them all the
 same. Money in settlement-token units, energy in Wh. Formulas: `docs/invariants.md`.
@@ -14,10 +14,10 @@ from hypothesis.stateful import invariant, rule
 
 from energy_grid.abi import Event
 from energy_grid.ids import OrderId, Side
-from energy_grid.model.meters import slot_cap_wh
 from energy_grid.products import Product
-from energy_grid.units import BPS, SLOT_SECONDS, TICK_MULTIPLE, WH_PER_KWH
-from tests.invariants.machine_base import ACTORS, MachineBase, seeds
+from energy_grid.units import BPS, TICK_MULTIPLE, WH_PER_KWH
+from tests.invariants.machine_base import ACTORS, seeds
+from tests.invariants.machine_meter_properties import MeterProperties
 from tests.invariants.properties import checks
 
 MAX_FEE_BPS = 100
@@ -28,7 +28,7 @@ STATUS_ORDER = {1: 0, 2: 1, 3: 2, 4: 2, 5: 3}
 ACTIVE, FILLED, CANCELLED = 0, 1, 2
 
 
-class Properties(MachineBase):
+class Properties(MeterProperties):
     """Bookkeeping from events alone, and the checks on it."""
 
     def __init__(self) -> None:
@@ -41,8 +41,6 @@ class Properties(MachineBase):
         self.quantities: dict[tuple[Product, int, int], tuple[int, int]] = {}
         self.slot_status: dict[tuple[str, int], int] = {}
         self.filled_before: dict[int, int] = {}
-        self.readings: dict[tuple[int, int], Event] = {}
-        self.final: dict[tuple[int, int], tuple[int, int, int]] = {}
         self.fees_charged = 0
         self.fees_at_start = self.seen.treasury_free
         self.zone_flow: Counter[int] = Counter()
@@ -77,15 +75,6 @@ class Properties(MachineBase):
         self.i33_i34_slots_add_up_to_the_registers_and_never_change()
 
     # --- what happened in the step ---
-
-    def events(self, name: str) -> list[Event]:
-        """Events of the step."""
-        return [event for receipt in self.receipts for event in receipt.named(name)]
-
-    @property
-    def earlier(self) -> Any:
-        """What was seen before the step."""
-        return self.before or self.seen
 
     def _zone_of(self, address: str) -> int:
         return int(self.seen.accounts[address].zone)
@@ -441,118 +430,3 @@ class Properties(MachineBase):
             assert filled[Side.BUY] == filled[Side.SELL] == matched, f"{filled}, {matched}"
             facts += 1
         return facts
-
-    # --- I-30 to I-34: metering ---
-
-    @checks("I-30")
-    def i30_numbers_rise_and_registers_only_rise(self) -> int:
-        """A register may fall only by a rollover that is on record."""
-        rolled = {(e.meterId, e.exportRegister) for e in self.events("RegisterRolledOver")}
-        facts = 0
-        for meter_id, reading in self.seen.readings.items():
-            before = self.earlier.readings.get(meter_id)
-            if before is None or before == reading:
-                continue
-            assert reading.sequence > before.sequence
-            assert reading.timestamp > before.timestamp
-            for export, now, then in (
-                (False, reading.importWh, before.importWh),
-                (True, reading.exportWh, before.exportWh),
-            ):
-                assert now >= then or (meter_id, export) in rolled
-            facts += 1
-        return facts
-
-    @checks("I-31")
-    def i31_readings_are_signed_single_and_equivocation_quarantines(self) -> int:
-        """No time is accepted twice, nothing of an inactive meter; the key is the meter's."""
-        accepted = self.events("ReadingAccepted")
-        for event in accepted:
-            key = (event.meterId, event.timestamp)
-            assert key not in self.readings, f"accepted twice: {key}"
-            self.readings[key] = event
-            assert self.earlier.meters[event.meterId].status == 1
-            fields = (event.meterId, event.sequence, event.timestamp)
-            registers = (event.importWh, event.exportWh)
-            device = self.seen.meters[event.meterId].deviceKey
-            assert device in self.world.signed.get((*fields, *registers), set())
-        for event in self.events("MeterQuarantined"):
-            assert self.seen.meters[event.meterId].status == 2
-        return len(accepted) + len(self.events("MeterQuarantined"))
-
-    @checks("I-32")
-    def i32_readings_are_aligned_in_time_and_physical(self) -> int:
-        """On the slot grid, not in the future, before their deadline, within the rating."""
-        accepted = self.events("ReadingAccepted")
-        for event in accepted:
-            assert event.timestamp % SLOT_SECONDS == 0
-            assert event.timestamp <= self.seen.now + 30
-            day_of_last_slot = (event.timestamp // SLOT_SECONDS - 1) // 96
-            assert self.seen.now < (day_of_last_slot + 2) * 86_400
-        meters = {event.meterId for event in accepted}
-        meters |= {event.meterId for event in self.events("MeterDayAccepted")}
-        for meter_id in meters:
-            before, after = self.earlier.readings[meter_id], self.seen.readings[meter_id]
-            info = self.seen.meters[meter_id]
-            slots = (after.timestamp - before.timestamp) // SLOT_SECONDS
-            for then, now, rated_w in (
-                (before.importWh, after.importWh, info.ratedImportW),
-                (before.exportWh, after.exportWh, info.ratedExportW),
-            ):
-                rise = (now - then) % info.registerWidthWh
-                assert rise <= slot_cap_wh(rated_w) * slots
-        return len(meters)
-
-    @checks("I-33", "I-34")
-    def i33_i34_slots_add_up_to_the_registers_and_never_change(self) -> int:
-        """Between two readings seen, all slots known add up to the register difference."""
-        moved = [
-            meter_id
-            for meter_id, reading in self.seen.readings.items()
-            if meter_id in self.earlier.readings
-            and self.earlier.readings[meter_id].timestamp < reading.timestamp
-        ]
-        for meter_id in moved:
-            self._check_span(meter_id)
-        self._check_final_slots(len(moved))
-        return len(moved)
-
-    def _check_span(self, meter_id: int) -> None:
-        before, after = self.earlier.readings[meter_id], self.seen.readings[meter_id]
-        slots = range(before.timestamp // SLOT_SECONDS, after.timestamp // SLOT_SECONDS)
-        meters = self.world.meters
-        energies = self.world.chain.ask([(meters, "slotEnergy", (meter_id, s)) for s in slots])
-        stretches = self._long_stretches(meter_id, slots)
-        imported = sum(energy.importWh for energy in energies) + sum(s.importWh for s in stretches)
-        exported = sum(energy.exportWh for energy in energies) + sum(s.exportWh for s in stretches)
-        width = self.seen.meters[meter_id].registerWidthWh
-        assert imported == (after.importWh - before.importWh) % width
-        assert exported == (after.exportWh - before.exportWh) % width
-        for slot, energy in zip(slots, energies, strict=True):
-            if energy.quality:
-                self.final[(meter_id, slot)] = tuple(energy)
-
-    def _long_stretches(self, meter_id: int, slots: range) -> list[Any]:
-        """Gaps too long to interpolate, within a span."""
-        meters = self.world.meters
-        count = meters.call("stretchCount", meter_id)
-        newest = self.world.chain.ask(
-            [(meters, "stretchAt", (meter_id, index)) for index in range(max(0, count - 3), count)]
-        )
-        return [
-            stretch
-            for stretch in newest
-            if stretch.fromSlot in slots and stretch.toSlot - stretch.fromSlot > 96
-        ]
-
-    def _check_final_slots(self, changed: int) -> None:
-        """A sample of the slots ever reported, some more when readings came in."""
-        known = list(self.final.items())
-        if not known:
-            return
-        sample = self.dice(len(known) + self.steps).sample(known, min(len(known), 3 + 5 * changed))
-        answers = self.world.chain.ask(
-            [(self.world.meters, "slotEnergy", key) for key, _ in sample]
-        )
-        for (key, expected), answer in zip(sample, answers, strict=True):
-            assert tuple(answer) == expected, f"slot {key[1]} of meter {key[0]} changed"

@@ -137,6 +137,12 @@ def security_is_never_used(self: Any, account: Any, due: int) -> None:
     operator.free += paid
 
 
+def fallen_registers_stand_still(previous: int, current: int, width: int) -> int:
+    if current < previous and previous * 100 <= width * metering.ROLLOVER_FROM_PERCENT:
+        return 0
+    return (current - previous) % width
+
+
 def arrears_are_forgiven(self: Ledger, account: Any, amount: int) -> None:
     account.free += amount
 
@@ -163,7 +169,7 @@ CANARIES = (
     Canary("equivocation is ignored", Metering, "_quarantine", conflicting_reading_is_ignored),
     Canary("security is never used", delivery.Delivery, "_charge", security_is_never_used),
     Canary("arrears are forgiven", Ledger, "credit", arrears_are_forgiven),
-    Canary("rollover comes early", metering, "ROLLOVER_FROM_PERCENT", 10),
+    Canary("registers may fall", metering, "register_rise", fallen_registers_stand_still),
 )
 
 
