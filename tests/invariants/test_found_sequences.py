@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -105,25 +106,22 @@ def _owe(world: World, address: str) -> None:
     """Let a member take far more energy than it can pay for."""
     meter = world.model.metering.registry.connection_of(address)
     assert meter is not None
-    last = meter.last.reading
-    world.advance_to(last.timestamp + 900 * 4 + 5)
-    for step in range(1, 5):
-        reading = type(last)(
-            last.meter_id,
-            last.sequence + step,
-            UnixSeconds(last.timestamp + 900 * step),
-            Wh(last.import_wh + 3_000 * step),
-            last.export_wh,
-        )
-        signature = world.sign(reading, world.key_of(meter))
-        world.both(
-            address,
-            world.meters,
-            "submitSignedReading",
-            reading,
-            signature,
-            model=lambda m, r=reading: m.metering.submit(r, meter.registration.device, m.now),
-        )
+    last, slots = meter.last.reading, 90
+    world.advance_to(last.timestamp + 900 * slots + 5)
+    reading = replace(
+        last,
+        sequence=last.sequence + 1,
+        timestamp=UnixSeconds(last.timestamp + 900 * slots),
+        import_wh=Wh(last.import_wh + 3_000 * slots),
+    )
+    world.both(
+        address,
+        world.meters,
+        "submitSignedReading",
+        reading,
+        world.sign(reading, world.key_of(meter)),
+        model=lambda m: m.metering.submit(reading, meter.registration.device, m.now),
+    )
     until = slot_of(world.chain.now)
     world.both(
         address,
