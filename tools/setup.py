@@ -117,6 +117,20 @@ def install_node() -> None:
     NODE_STAMP.write_text(wanted)
 
 
+ANVIL_SCRIPT = """#!/bin/sh
+# ape starts Anvil with --steps-tracing, which keeps every step of every transaction in memory: one
+# settlement of a day takes gigabytes, the unit tests more than 24. Errors are decoded without it.
+# ENERGY_GRID_ANVIL_STEPS=1 leaves it on, for stepping through a transaction.
+if [ -z "$ENERGY_GRID_ANVIL_STEPS" ]; then
+  for argument in "$@"; do
+    shift
+    [ "$argument" = --steps-tracing ] || set -- "$@" "$argument"
+  done
+fi
+exec "$(dirname "$0")/TARGET" "$@"
+"""
+
+
 def link_anvil() -> None:
     """Put Anvil beside the environment's other programs.
 
@@ -129,10 +143,12 @@ def link_anvil() -> None:
             raise SetupError("no Anvil for this machine in package-lock.json: put one on PATH")
         return
     target = Path(os.path.relpath(native[0], link.parent))
-    if link.is_symlink() and link.readlink() == target:
+    script = ANVIL_SCRIPT.replace("TARGET", str(target))
+    if not link.is_symlink() and link.exists() and link.read_text() == script:
         return
     link.unlink(missing_ok=True)
-    link.symlink_to(target)
+    link.write_text(script)
+    link.chmod(0o755)
 
 
 # --- Compiler -------------------------------------------------------------------------------------
