@@ -32,6 +32,6 @@ interface IMeterEnergy {
         returns (bool found, uint32 fromSlot, uint32 toSlot, uint256 importWh, uint256 exportWh);
 
     /// @notice 24 h after the end of the slot's UTC day. Before this second a reading for `slot`
-    /// counts; from it on none does and settlement no longer waits for one.
+    /// counts, from it on none does; after it settlement no longer waits for one.
     function readingDeadline(uint32 slot) external pure returns (uint256 unixSeconds);
 }
