@@ -1,4 +1,4 @@
-"""EIP-712 messages of the smart meter: digest, signature, recovery.
+"""EIP-712: digest, signature, recovery; and the messages of the smart meter.
 
 The structs are defined once here and once in the contract; a test compares both digests on random
 messages. Encoded by hand because a bridge signs thousands: ten times as fast as a general encoder.
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
+from typing import Protocol
 
 from eth_keys.datatypes import PrivateKey, Signature
 from eth_keys.exceptions import BadSignature
@@ -44,6 +45,7 @@ __all__ = [
     "recover",
     "sign",
     "unpack_day",
+    "word",
 ]
 
 DOMAIN_NAME = "energy-grid SmartMeter"
@@ -74,7 +76,12 @@ _REGISTRATION_TYPE_HASH = keccak(text=REGISTRATION_TYPE)
 _CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
 
-def _word(name: str, value: int, bits: int) -> bytes:
+def word(name: str, value: int, bits: int) -> bytes:
+    """An unsigned integer as EIP-712 encodes it.
+
+    Raises:
+        InvalidValueError: it has more bits than its type.
+    """
     if not 0 <= value < 1 << bits:
         raise InvalidValueError(f"{name} out of range", expected=f"uint{bits}", found=value)
     return value.to_bytes(32, "big")
@@ -108,13 +115,13 @@ class MeterReading:
         """EIP-712 hash of the struct."""
         return keccak(
             _READING_TYPE_HASH
-            + _word("meter_id", self.meter_id, 32)
-            + _word("sequence", self.sequence, 32)
-            + _word("timestamp", self.timestamp, 40)
-            + _word("import_wh", self.import_wh, 64)
-            + _word("export_wh", self.export_wh, 64)
-            + _word("frequency_millihz", self.frequency_millihz, 32)
-            + _word("voltage_millivolts", self.voltage_millivolts, 32)
+            + word("meter_id", self.meter_id, 32)
+            + word("sequence", self.sequence, 32)
+            + word("timestamp", self.timestamp, 40)
+            + word("import_wh", self.import_wh, 64)
+            + word("export_wh", self.export_wh, 64)
+            + word("frequency_millihz", self.frequency_millihz, 32)
+            + word("voltage_millivolts", self.voltage_millivolts, 32)
         )
 
 
@@ -150,18 +157,18 @@ class MeterDay:
 
     def struct_hash(self) -> bytes:
         """EIP-712 hash of the struct."""
-        for word in self.words:
-            if len(word) != 32:
-                raise InvalidValueError("word of a day", expected="32 bytes", found=len(word))
+        for packed in self.words:
+            if len(packed) != 32:
+                raise InvalidValueError("word of a day", expected="32 bytes", found=len(packed))
         return keccak(
             _DAY_TYPE_HASH
-            + _word("meter_id", self.meter_id, 32)
-            + _word("first_sequence", self.first_sequence, 32)
-            + _word("day_start", self.day_start, 40)
-            + _word("import_wh", self.import_wh, 64)
-            + _word("export_wh", self.export_wh, 64)
-            + _word("frequency_millihz", self.frequency_millihz, 32)
-            + _word("voltage_millivolts", self.voltage_millivolts, 32)
+            + word("meter_id", self.meter_id, 32)
+            + word("first_sequence", self.first_sequence, 32)
+            + word("day_start", self.day_start, 40)
+            + word("import_wh", self.import_wh, 64)
+            + word("export_wh", self.export_wh, 64)
+            + word("frequency_millihz", self.frequency_millihz, 32)
+            + word("voltage_millivolts", self.voltage_millivolts, 32)
             + keccak(b"".join(self.words))
         )
 
@@ -210,34 +217,38 @@ class MeterRegistration:
             _REGISTRATION_TYPE_HASH
             + to_canonical_address(self.device_key).rjust(32, b"\0")
             + to_canonical_address(self.owner).rjust(32, b"\0")
-            + _word("zone", self.zone, 16)
-            + _word("kind", self.kind, 8)
-            + _word("rated_import_w", self.rated_import_w, 32)
-            + _word("rated_export_w", self.rated_export_w, 32)
-            + _word("register_width_wh", self.register_width_wh, 64)
-            + _word("first_slot", self.first_slot, 32)
-            + _word("import_wh", self.import_wh, 64)
-            + _word("export_wh", self.export_wh, 64)
+            + word("zone", self.zone, 16)
+            + word("kind", self.kind, 8)
+            + word("rated_import_w", self.rated_import_w, 32)
+            + word("rated_export_w", self.rated_export_w, 32)
+            + word("register_width_wh", self.register_width_wh, 64)
+            + word("first_slot", self.first_slot, 32)
+            + word("import_wh", self.import_wh, 64)
+            + word("export_wh", self.export_wh, 64)
         )
 
 
-Message = MeterReading | MeterDay | MeterRegistration
+class Message(Protocol):
+    """Anything that is signed as typed data."""
+
+    def struct_hash(self) -> bytes:
+        """EIP-712 hash of the struct."""
 
 
 @lru_cache(maxsize=64)
-def domain(chain_id: int, contract: str) -> bytes:
-    """Domain separator of a SmartMeter contract."""
+def domain(chain_id: int, contract: str, name: str = DOMAIN_NAME) -> bytes:
+    """Domain separator of a contract, of SmartMeter unless another name is given."""
     return keccak(
         _DOMAIN_TYPE_HASH
-        + keccak(text=DOMAIN_NAME)
+        + keccak(text=name)
         + keccak(text=DOMAIN_VERSION)
-        + _word("chain_id", chain_id, 256)
+        + word("chain_id", chain_id, 256)
         + to_canonical_address(contract).rjust(32, b"\0")
     )
 
 
 def digest(message: Message, domain_separator: bytes) -> bytes:
-    """What the device signs."""
+    """What the key signs."""
     return keccak(b"\x19\x01" + domain_separator + message.struct_hash())
 
 

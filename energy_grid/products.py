@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from energy_grid.errors import InvalidValueError
@@ -20,6 +20,10 @@ from energy_grid.units import (
 _MINUTE = 60
 _HOUR = 3_600
 _DAY = 86_400
+EXTENSION_SECONDS = 300
+"""How long a gate moves when the price would jump, and how long after the gate that can happen."""
+COUPLED_WINDOW_SECONDS = 600
+"""How long after the gate a region's zones can only be cleared together."""
 MAX_ZONE = 2**16 - 1
 MAX_SLOT = 2**32 - 1
 MAX_PRODUCT_ID = 2**56 - 1
@@ -43,10 +47,9 @@ class Period(IntEnum):
         """How long before the start of delivery trading opens."""
         return _OPENS_BEFORE[self]
 
-    @property
-    def gate_before_seconds(self) -> int:
-        """How long before the start of delivery the continuous gate closes."""
-        return _GATE_BEFORE[self]
+    def gate_before_seconds(self, session: Session) -> int:
+        """How long before the start of delivery the gate of a session closes."""
+        return _GATE_BEFORE[session][self]
 
 
 class Session(IntEnum):
@@ -69,10 +72,18 @@ _OPENS_BEFORE = {
     Period.WEEK: 60 * _DAY,
 }
 _GATE_BEFORE = {
-    Period.QUARTER_HOUR: 5 * _MINUTE,
-    Period.HOUR: 5 * _MINUTE,
-    Period.DAY: 1 * _HOUR,
-    Period.WEEK: 12 * _HOUR,
+    Session.AUCTION: {
+        Period.QUARTER_HOUR: 30 * _MINUTE,
+        Period.HOUR: 60 * _MINUTE,
+        Period.DAY: 12 * _HOUR,
+        Period.WEEK: 36 * _HOUR,
+    },
+    Session.CONTINUOUS: {
+        Period.QUARTER_HOUR: 5 * _MINUTE,
+        Period.HOUR: 5 * _MINUTE,
+        Period.DAY: 1 * _HOUR,
+        Period.WEEK: 12 * _HOUR,
+    },
 }
 
 
@@ -106,6 +117,11 @@ class Product:
     def continuous(cls, zone: int, period: Period, start_slot: int) -> Product:
         """A product of the continuous session."""
         return cls(Zone(zone), period, Session.CONTINUOUS, Slot(start_slot))
+
+    @classmethod
+    def auction(cls, zone: int, period: Period, start_slot: int) -> Product:
+        """A product of the auction session."""
+        return cls(Zone(zone), period, Session.AUCTION, Slot(start_slot))
 
     @classmethod
     def from_id(cls, product_id: int) -> Product:
@@ -161,8 +177,29 @@ class Product:
 
     @property
     def gate_at(self) -> UnixSeconds:
-        """First second at which nothing of the product's continuous book can change any more."""
-        return UnixSeconds(self.starts_at - self.period.gate_before_seconds)
+        """First second at which nothing of the product's book can change any more.
+
+        An auction's gate may be extended once: this is the nominal one.
+        """
+        return UnixSeconds(self.starts_at - self.period.gate_before_seconds(self.session))
+
+    @property
+    def extended_gate_at(self) -> UnixSeconds:
+        """The gate of an auction that was extended; until then it can be."""
+        return UnixSeconds(self.gate_at + EXTENSION_SECONDS)
+
+    @property
+    def coupled_until(self) -> UnixSeconds:
+        """First second at which the zones of a region may be cleared one by one."""
+        return UnixSeconds(self.gate_at + COUPLED_WINDOW_SECONDS)
+
+    def in_zone(self, zone: int) -> Product:
+        """The same product of another zone."""
+        return replace(self, zone=Zone(zone))
+
+    def in_session(self, session: Session) -> Product:
+        """The same delivery in another session."""
+        return replace(self, session=session)
 
     def is_open(self, now: int) -> bool:
         """Whether orders are taken at an instant (halts apart)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -124,21 +125,48 @@ def test_product__clock__opens_then_closes_before_delivery(product):
 
 
 @pytest.mark.parametrize(
-    ("period", "opens_before", "gate_before"),
+    ("period", "opens_before", "auction_gate_before", "continuous_gate_before"),
     [
-        (Period.QUARTER_HOUR, 2 * 86_400, 300),
-        (Period.HOUR, 7 * 86_400, 300),
-        (Period.DAY, 30 * 86_400, 3_600),
-        (Period.WEEK, 60 * 86_400, 43_200),
+        (Period.QUARTER_HOUR, 2 * 86_400, 1_800, 300),
+        (Period.HOUR, 7 * 86_400, 3_600, 300),
+        (Period.DAY, 30 * 86_400, 43_200, 3_600),
+        (Period.WEEK, 60 * 86_400, 129_600, 43_200),
     ],
 )
-def test_product__clock__as_tabled(period, opens_before, gate_before):
+def test_product__clock__as_tabled(
+    period, opens_before, auction_gate_before, continuous_gate_before
+):
     start = slots.week_start(slots.slot_of(NOON))
+    auction = Product.auction(1, period, start)
+    continuous = Product.continuous(1, period, start)
 
-    product = Product.continuous(1, period, start)
+    assert (auction.starts_at - auction.opens_at) == opens_before
+    assert (continuous.starts_at - continuous.opens_at) == opens_before
+    assert auction.starts_at - auction.gate_at == auction_gate_before
+    assert continuous.starts_at - continuous.gate_at == continuous_gate_before
 
-    assert product.starts_at - product.opens_at == opens_before
-    assert product.starts_at - product.gate_at == gate_before
+
+@given(products())
+def test_product__auction__extension_and_coupled_window_end_before_delivery(product):
+    auction = product.in_session(Session.AUCTION)
+
+    assert auction.extended_gate_at == auction.gate_at + 300
+    assert auction.coupled_until == auction.gate_at + 600 < auction.starts_at
+
+
+def test_product__windows_of_overlapping_products__end_before_shorter_ones_begin():
+    # What longer products left of an interconnector is known when a shorter one is cleared.
+    start = slots.week_start(slots.slot_of(NOON))
+    for longer, shorter in itertools.pairwise(sorted(Period, reverse=True)):
+        last_window_end = Product.auction(1, longer, start).coupled_until
+        assert last_window_end < Product.auction(1, shorter, start).gate_at
+
+
+def test_product__other_zone_or_session__same_delivery():
+    product = Product.auction(1, Period.HOUR, 8)
+
+    assert product.in_zone(5) == Product.auction(5, Period.HOUR, 8)
+    assert product.in_session(Session.CONTINUOUS) == Product.continuous(1, Period.HOUR, 8)
 
 
 @pytest.mark.parametrize(
