@@ -91,7 +91,9 @@ def test_unpack__not_canonical__refused(steps):
         Curve.unpack(word)
 
 
-@pytest.mark.parametrize("word", [-1, 2**216, 0, Product.continuous(7, Period.QUARTER_HOUR, 3).id << 156])
+@pytest.mark.parametrize(
+    "word", [-1, 2**216, 0, Product.continuous(7, Period.QUARTER_HOUR, 3).id << 156]
+)
 def test_unpack__no_curve_of_an_auction__refused(word):
     with pytest.raises(InvalidValueError):
         Curve.unpack(word)
