@@ -37,7 +37,7 @@ library LevelWords {
     uint256 internal constant TICKS_PER_WORD = 8;
     uint256 internal constant MAX_LOTS = (1 << LANE_BITS) - 1;
 
-    uint256 private constant LANE_BITS = 28;
+    uint256 internal constant LANE_BITS = 28;
     uint256 private constant LANES = (1 << (LANE_BITS * TICKS_PER_WORD)) - 1;
     uint256 private constant TAG = 240;
 
@@ -87,15 +87,25 @@ library LevelWords {
 
     /// @notice Whether a lane above that of `tick` holds lots.
     function hasAbove(LevelWord word, uint256 tick) internal pure returns (bool) {
-        unchecked {
-            return (LevelWord.unwrap(word) & LANES) >> (_shift(tick) + LANE_BITS) != 0;
-        }
+        return lanesAbove(word, tick) != 0;
     }
 
     /// @notice Whether a lane below that of `tick` holds lots.
     function hasBelow(LevelWord word, uint256 tick) internal pure returns (bool) {
+        return lanesBelow(word, tick) != 0;
+    }
+
+    /// @notice The lanes above that of `tick`, moved down to bit 0.
+    function lanesAbove(LevelWord word, uint256 tick) internal pure returns (uint256) {
         unchecked {
-            return LevelWord.unwrap(word) & ((1 << _shift(tick)) - 1) != 0;
+            return (LevelWord.unwrap(word) & LANES) >> (_shift(tick) + LANE_BITS);
+        }
+    }
+
+    /// @notice The lanes below that of `tick`, in their places.
+    function lanesBelow(LevelWord word, uint256 tick) internal pure returns (uint256) {
+        unchecked {
+            return LevelWord.unwrap(word) & ((1 << _shift(tick)) - 1);
         }
     }
 
