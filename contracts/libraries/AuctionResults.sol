@@ -10,17 +10,16 @@ pragma solidity ^0.8.30;
 ///  | lane 1 | lane 0 | cleared | rationed | priceTick 10| boughtLots 38| soldLots 38 |
 ///  | 40     | 40     | 1       | Side 1   |             |              |             |
 ///  +--------+--------+---------+----------+-------------+--------------+-------------+
-/// bit 83          55              27              0
-///  +-------------+---------------+---------------+
-///  | dueLots 28  | atPriceLots 28| cursorLots 28 |        lane: collected 1 | flow 39, signed
-///  +-------------+---------------+---------------+
+/// bit 83          55            27          0
+///  +-------------+-------------+-----------+
+///  | dueLots 28  | tickLots 28 | cursor 28 |       lane: collected 1 | flow 39, signed
+///  +-------------+-------------+-----------+
 /// ```
 /// - `priceTick`: the one price in ticks; 0 if nothing traded, then no price is published.
 /// - `boughtLots`, `soldLots`: per slot; they differ by the zone's net import.
-/// - `rationedSide`, `dueLots`, `atPriceLots`, `cursorLots`: orders of the rationed side exactly at
-///   the price share `dueLots` of their `atPriceLots` by the cursor rule; `cursorLots` are those of
-///   the orders that took their share. `atPriceLots` is 0 if nobody is rationed: then all orders at
-///   the price are full.
+/// - `rationedSide`, `dueLots`, `tickLots`, `cursor`: the orders of the rationed side exactly at the
+///   price, `tickLots`, share `dueLots` by the cursor rule; `cursor` counts the lots of those that took
+///   their share. `tickLots` is 0 if nobody is rationed: then all orders at the price are full.
 /// - lanes: the zone that is number i of its region keeps what flows, in lots per slot, over the
 ///   region's interconnectors 2i and 2i + 1, and whether the congestion rent of each is paid out.
 ///   Words of their own for the flows would cost every coupled clearing a new storage slot.
@@ -42,7 +41,7 @@ library AuctionResults {
     uint256 private constant MASK_28 = (1 << 28) - 1;
     uint256 private constant MASK_38 = (1 << 38) - 1;
     uint256 private constant MASK_39 = (1 << 39) - 1;
-    uint256 private constant AT_PRICE = 28;
+    uint256 private constant TICK_LOTS = 28;
     uint256 private constant DUE = 56;
     uint256 private constant SOLD = 84;
     uint256 private constant BOUGHT = 122;
@@ -75,16 +74,16 @@ library AuctionResults {
 
     /// @notice The result with one side rationed at the price. @dev Warning: only once.
     /// @param side 0 buy, 1 sell
-    /// @param dueLots_ what that side gets at the price, less than `atPriceLots_`
+    /// @param dueLots_ what that side gets at the price, less than `tickLots_`
     function withRationing(
         AuctionResult result,
         uint256 side,
         uint256 dueLots_,
-        uint256 atPriceLots_
+        uint256 tickLots_
     ) internal pure returns (AuctionResult) {
         return AuctionResult.wrap(
             AuctionResult.unwrap(result) | (side << RATIONED_SIDE) | (dueLots_ << DUE)
-                | (atPriceLots_ << AT_PRICE)
+                | (tickLots_ << TICK_LOTS)
         );
     }
 
@@ -104,9 +103,9 @@ library AuctionResults {
     /* CHANGING ONE */
 
     /// @notice The result after an order of `lots` took its share.
-    /// @dev Each order at the price takes its share once and all of them are `atPriceLots`, so the
+    /// @dev Each order at the price takes its share once and all of them are `tickLots`, so the
     /// cursor stays below 2^28.
-    function withTaken(AuctionResult result, uint256 lots) internal pure returns (AuctionResult) {
+    function withCursorMoved(AuctionResult result, uint256 lots) internal pure returns (AuctionResult) {
         unchecked {
             return AuctionResult.wrap(AuctionResult.unwrap(result) + lots);
         }
@@ -140,7 +139,7 @@ library AuctionResults {
         return (AuctionResult.unwrap(result) >> SOLD) & MASK_38;
     }
 
-    /// @notice 0 buy, 1 sell. @dev Warning: means nothing unless `atPriceLots` is not 0.
+    /// @notice 0 buy, 1 sell. @dev Warning: means nothing unless `tickLots` is not 0.
     function rationedSide(AuctionResult result) internal pure returns (uint256) {
         return (AuctionResult.unwrap(result) >> RATIONED_SIDE) & 1;
     }
@@ -151,12 +150,12 @@ library AuctionResults {
     }
 
     /// @notice Lots that the rationed side asked for at the price; 0 if nobody is rationed.
-    function atPriceLots(AuctionResult result) internal pure returns (uint256) {
-        return (AuctionResult.unwrap(result) >> AT_PRICE) & MASK_28;
+    function tickLots(AuctionResult result) internal pure returns (uint256) {
+        return (AuctionResult.unwrap(result) >> TICK_LOTS) & MASK_28;
     }
 
-    /// @notice Of `atPriceLots`, those whose share is taken.
-    function cursorLots(AuctionResult result) internal pure returns (uint256) {
+    /// @notice Of `tickLots`, those whose share is taken.
+    function cursor(AuctionResult result) internal pure returns (uint256) {
         return AuctionResult.unwrap(result) & MASK_28;
     }
 
