@@ -31,12 +31,17 @@ interface ISettlementFunds {
     );
     /// @notice Money of the account moved between free and locked. @param lockDelta units, > 0 locked, < 0 released
     event LockAdjusted(address indexed account, int256 lockDelta);
+    /// @notice Money of many accounts moved between free and locked; says what as many `LockAdjusted` would.
+    /// @param changes 16 bytes each: accountId (3 bytes), lockDelta (13 bytes, two's complement, units, never 0)
+    event LocksAdjusted(bytes changes);
+    /// @notice The clearing account paid congestion rent into the free balance of an interconnector's owner.
+    event RentCredited(address indexed owner, uint256 amount);
 
     /// @notice Amount zero, or nothing arrived.
     error NothingToMove();
     /// @notice The deposit would bring the ledgers above their limit. @param given new total @param allowed limit
     error DepositTooLarge(uint256 given, uint256 allowed);
-    /// @notice Tokens cannot go to the zero address or to this contract.
+    /// @notice Money cannot go to the zero address or to this contract: nobody could take it out.
     error InvalidRecipient(address to);
     /// @notice Too much asked from the security deposit. @param given units asked for @param allowed units that may go
     error SecurityStillRequired(uint256 given, uint256 allowed);

@@ -14,6 +14,10 @@ import {SettlementLedger} from "./SettlementLedger.sol";
 /// @notice Enrolment, meters and the locks of the market. See `ISettlementAccounts`.
 abstract contract SettlementAccounts is SettlementLedger, IMarketLedger, ISettlementAccounts {
     using SafeCast for uint256;
+    using SafeCast for int256;
+
+    /// @dev One change in `LocksAdjusted`: account id 3 bytes, delta 13.
+    uint256 private constant LOCK_CHANGE_BYTES = 16;
 
     /* ENROLMENT */
 
@@ -81,35 +85,50 @@ abstract contract SettlementAccounts is SettlementLedger, IMarketLedger, ISettle
         onlyMarket
         returns (AccountWord word)
     {
-        word = _enrolled(account);
-        if (lockDelta < 0) {
-            uint256 released = uint256(-lockDelta);
-            word = word.withBalances(word.free() + released, word.locked() - released);
-            emit ISettlementFunds.LockAdjusted(account, lockDelta);
-            if (!word.has(AccountWordLib.FLAG_ARREARS)) {
-                _accounts[account] = word;
-                return word;
-            }
-            _settleDebts(account, word);
-            return _accounts[account];
-        }
-
-        word = _forwarded(account, word);
-        if (lockDelta == 0) return word;
-        uint256 needed = uint256(lockDelta);
-        if (word.has(AccountWordLib.FLAG_OPERATOR)) {
-            revert ISettlementFunds.OperatorCannotTrade(account);
-        }
-        if (word.has(AccountWordLib.FLAG_ARREARS)) {
-            revert ArrearsOutstanding(account, _members[account].arrears);
-        }
-        if (word.has(AccountWordLib.FLAG_METERED) && !word.has(AccountWordLib.FLAG_SECURED)) {
-            revert SecurityDepositMissing(account);
-        }
-        _requireFree(word, needed);
-        word = word.withBalances(word.free() - needed, word.locked() + needed);
-        _accounts[account] = word;
+        if (lockDelta == 0) return _forwarded(account, _enrolled(account));
         emit ISettlementFunds.LockAdjusted(account, lockDelta);
+        return _adjustLock(account, lockDelta);
+    }
+
+    /// @inheritdoc IMarketLedger
+    function adjustLocks(address[] calldata accounts, int256[] calldata lockDeltas)
+        external
+        onlyMarket
+    {
+        if (lockDeltas.length != accounts.length) {
+            revert LengthMismatch(lockDeltas.length, accounts.length);
+        }
+        // One more than needed: each change is written as a whole word.
+        bytes memory changes = new bytes((accounts.length + 1) * LOCK_CHANGE_BYTES);
+        uint256 length;
+        for (uint256 i = 0; i < accounts.length; ++i) {
+            int256 lockDelta = lockDeltas[i];
+            if (lockDelta == 0) continue;
+            uint256 accountId = _adjustLock(accounts[i], lockDelta).accountId();
+            // 13 bytes hold any change: balances have 80 bits.
+            uint256 change = (accountId << 104) | uint104(int104(lockDelta));
+            assembly ("memory-safe") {
+                mstore(add(add(changes, 32), length), shl(128, change))
+            }
+            length += LOCK_CHANGE_BYTES;
+        }
+        assembly ("memory-safe") {
+            mstore(changes, length) // without those that change nothing
+        }
+        if (length != 0) emit ISettlementFunds.LocksAdjusted(changes);
+    }
+
+    /* CONGESTION RENT */
+
+    /// @inheritdoc IMarketLedger
+    function creditRent(address owner, uint256 amount) external onlyMarket {
+        if (owner == address(0) || owner == address(this)) {
+            revert ISettlementFunds.InvalidRecipient(owner);
+        }
+        if (amount == 0) return;
+        _totals.clearing = (int256(_totals.clearing) - amount.toInt256()).toInt128();
+        emit ISettlementFunds.RentCredited(owner, amount);
+        _credit(owner, amount);
     }
 
     /* VIEWS */
@@ -117,6 +136,19 @@ abstract contract SettlementAccounts is SettlementLedger, IMarketLedger, ISettle
     /// @inheritdoc IMarketLedger
     function accountOf(uint24 accountId) external view returns (address) {
         return _accountById[accountId];
+    }
+
+    /// @inheritdoc IMarketLedger
+    function accountWords(address[] calldata accounts)
+        external
+        view
+        returns (AccountWord[] memory words)
+    {
+        words = new AccountWord[](accounts.length);
+        for (uint256 i = 0; i < accounts.length; ++i) {
+            AccountWord word = _accounts[accounts[i]];
+            words[i] = word.zone() == 0 ? word : _forwarded(accounts[i], word);
+        }
     }
 
     /// @inheritdoc ISettlementAccounts
@@ -171,7 +203,8 @@ abstract contract SettlementAccounts is SettlementLedger, IMarketLedger, ISettle
 
         _totals.accounts = accountId;
         _accountById[accountId] = account;
-        word = word.withZone(zone).withAccountId(accountId);
+        // Whoever got congestion rent before keeps it.
+        word = word.withZone(zone).withAccountId(accountId).withBalances(existing.free(), 0);
         _accounts[account] = word;
         emit AccountEnrolled(
             account,
@@ -181,6 +214,35 @@ abstract contract SettlementAccounts is SettlementLedger, IMarketLedger, ISettle
             word.capacityW(),
             word.has(AccountWordLib.FLAG_METERED)
         );
+    }
+
+    /// @dev Changes one lock; the caller emits. A release is never refused, and arrears are paid from it.
+    function _adjustLock(address account, int256 lockDelta) private returns (AccountWord word) {
+        word = _enrolled(account);
+        if (lockDelta < 0) {
+            uint256 released = uint256(-lockDelta);
+            word = word.withBalances(word.free() + released, word.locked() - released);
+            if (!word.has(AccountWordLib.FLAG_ARREARS)) {
+                _accounts[account] = word;
+                return word;
+            }
+            _settleDebts(account, word);
+            return _accounts[account];
+        }
+        uint256 needed = uint256(lockDelta);
+        if (word.has(AccountWordLib.FLAG_OPERATOR)) {
+            revert ISettlementFunds.OperatorCannotTrade(account);
+        }
+        if (word.has(AccountWordLib.FLAG_ARREARS)) {
+            revert ArrearsOutstanding(account, _members[account].arrears);
+        }
+        if (word.has(AccountWordLib.FLAG_METERED) && !word.has(AccountWordLib.FLAG_SECURED)) {
+            revert SecurityDepositMissing(account);
+        }
+        _requireFree(word, needed);
+        word = _forwarded(account, word);
+        word = word.withBalances(word.free() - needed, word.locked() + needed);
+        _accounts[account] = word;
     }
 
     function _forwarded(address account, AccountWord word) internal view returns (AccountWord) {

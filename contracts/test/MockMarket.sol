@@ -73,6 +73,14 @@ contract MockMarket is IMarketPositions {
         emit Answered(word);
     }
 
+    function adjustLocks(address[] calldata accounts, int256[] calldata lockDeltas) external {
+        ledger.adjustLocks(accounts, lockDeltas);
+    }
+
+    function creditRent(address owner, uint256 amount) external {
+        ledger.creditRent(owner, amount);
+    }
+
     function settleUpTo(address account, uint32 untilSlot) external returns (uint32) {
         return ledger.settleUpTo(account, untilSlot);
     }

@@ -21,6 +21,11 @@ contract MockMarketLedger is IMarketLedger {
     uint256 public fees;
     int256 public clearing;
 
+    modifier onlyMarket() {
+        if (msg.sender != MARKET) revert NotTheMarket(msg.sender);
+        _;
+    }
+
     /// @param market address at which the market will be deployed
     constructor(address market) {
         MARKET = market;
@@ -65,31 +70,32 @@ contract MockMarketLedger is IMarketLedger {
     /* IMarketLedger */
 
     /// @inheritdoc IMarketLedger
-    function adjustLock(address account, int256 lockDelta) external returns (AccountWord word) {
-        if (msg.sender != MARKET) revert NotTheMarket(msg.sender);
-        AccountWord old = _accounts[account];
-        word = old;
-        uint256 nowSlot = block.timestamp / 900;
-        if (
-            !word.has(AccountWordLib.FLAG_METERED) && word.locked() == 0 && word.zone() != 0
-                && word.settledUntil() < nowSlot
-        ) word = word.withSettledUntil(nowSlot);
-        if (lockDelta > 0) {
-            uint256 amount = uint256(lockDelta);
-            if (word.zone() == 0) revert NotEnrolled(account);
-            if (word.has(AccountWordLib.FLAG_ARREARS)) {
-                revert ArrearsOutstanding(account, owed[account]);
-            }
-            if (word.has(AccountWordLib.FLAG_METERED) && !word.has(AccountWordLib.FLAG_SECURED)) {
-                revert SecurityDepositMissing(account);
-            }
-            if (word.free() < amount) revert InsufficientFree(amount, word.free());
-            word = word.withBalances(word.free() - amount, word.locked() + amount);
-        } else if (lockDelta < 0) {
-            uint256 amount = uint256(-lockDelta);
-            word = word.withBalances(word.free() + amount, word.locked() - amount);
+    function adjustLock(address account, int256 lockDelta)
+        external
+        onlyMarket
+        returns (AccountWord word)
+    {
+        return _adjustLock(account, lockDelta);
+    }
+
+    /// @inheritdoc IMarketLedger
+    function adjustLocks(address[] calldata accounts, int256[] calldata lockDeltas)
+        external
+        onlyMarket
+    {
+        if (lockDeltas.length != accounts.length) {
+            revert LengthMismatch(lockDeltas.length, accounts.length);
         }
-        if (AccountWord.unwrap(word) != AccountWord.unwrap(old)) _accounts[account] = word;
+        for (uint256 i; i < accounts.length; ++i) {
+            if (lockDeltas[i] != 0) _adjustLock(accounts[i], lockDeltas[i]);
+        }
+    }
+
+    /// @inheritdoc IMarketLedger
+    function creditRent(address owner, uint256 amount) external onlyMarket {
+        clearing -= int256(amount);
+        AccountWord word = _accounts[owner];
+        _accounts[owner] = word.withBalances(word.free() + amount, word.locked());
     }
 
     /// @inheritdoc IMarketLedger
@@ -117,6 +123,18 @@ contract MockMarketLedger is IMarketLedger {
 
     /* VIEWS */
 
+    /// @inheritdoc IMarketLedger
+    function accountWords(address[] calldata accounts)
+        external
+        view
+        returns (AccountWord[] memory words)
+    {
+        words = new AccountWord[](accounts.length);
+        for (uint256 i; i < accounts.length; ++i) {
+            words[i] = _forwarded(_accounts[accounts[i]]);
+        }
+    }
+
     function accountWord(address account) external view returns (AccountWord) {
         return _accounts[account];
     }
@@ -131,5 +149,37 @@ contract MockMarketLedger is IMarketLedger {
 
     function settledUntilOf(address account) external view returns (uint32) {
         return _accounts[account].settledUntil();
+    }
+
+    /* INTERNAL */
+
+    function _adjustLock(address account, int256 lockDelta) private returns (AccountWord word) {
+        AccountWord old = _accounts[account];
+        word = _forwarded(old);
+        if (lockDelta > 0) {
+            uint256 amount = uint256(lockDelta);
+            if (word.zone() == 0) revert NotEnrolled(account);
+            if (word.has(AccountWordLib.FLAG_ARREARS)) {
+                revert ArrearsOutstanding(account, owed[account]);
+            }
+            if (word.has(AccountWordLib.FLAG_METERED) && !word.has(AccountWordLib.FLAG_SECURED)) {
+                revert SecurityDepositMissing(account);
+            }
+            if (word.free() < amount) revert InsufficientFree(amount, word.free());
+            word = word.withBalances(word.free() - amount, word.locked() + amount);
+        } else if (lockDelta < 0) {
+            uint256 amount = uint256(-lockDelta);
+            word = word.withBalances(word.free() + amount, word.locked() - amount);
+        }
+        if (AccountWord.unwrap(word) != AccountWord.unwrap(old)) _accounts[account] = word;
+    }
+
+    function _forwarded(AccountWord word) private view returns (AccountWord) {
+        uint256 nowSlot = block.timestamp / 900;
+        if (
+            !word.has(AccountWordLib.FLAG_METERED) && word.locked() == 0 && word.zone() != 0
+                && word.settledUntil() < nowSlot
+        ) return word.withSettledUntil(nowSlot);
+        return word;
     }
 }

@@ -1,12 +1,16 @@
-"""enrol, joinAsTrader, syncMeter, adjustLock and the account views.
+"""enrol, joinAsTrader, syncMeter, adjustLock(s), creditRent and the account views.
 
 enrol: no meter, zone without operator, twice, treasury; metered member
 joinAsTrader: zone without operator, twice; trader
 syncMeter: not enrolled, operator, no meter, other zone; new power; a meter comes; a meter goes
 adjustLock: not the market, not enrolled, operator, unsecured, arrears, too little; lock, release
+adjustLocks: not the market, lengths, one refused; many, the same twice, zeros, arrears
+creditRent: not the market, whom nobody can pay; stranger, buyers unsettled, later enrolled, arrears
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import ape
 
@@ -358,7 +362,206 @@ def test_adjust_lock__member__is_not_brought_forward(world: World) -> None:
     assert world.state(world.anna).settledUntil == world.first_slot
 
 
+# adjustLocks
+
+
+def changes(receipt: Any, world: World) -> list[tuple[int, int]]:
+    """Account ids and deltas of the one `LocksAdjusted`."""
+    packed = bytes(only(receipt, world.settlement.LocksAdjusted)["changes"])
+    items = [packed[at : at + 16] for at in range(0, len(packed), 16)]
+    return [
+        (int.from_bytes(item[:3], "big"), int.from_bytes(item[3:], "big", signed=True))
+        for item in items
+    ]
+
+
+def adjust(world: World, *deltas: tuple[Any, int]) -> Any:
+    owners, amounts = zip(*deltas, strict=True)
+    return world.market.adjustLocks(list(owners), list(amounts), sender=world.stranger)
+
+
+def test_adjust_locks__not_the_market__reverts(world: World) -> None:
+    world.trader(world.anna)
+
+    with ape.reverts(world.settlement.NotTheMarket, caller=world.anna):
+        world.settlement.adjustLocks([world.anna], [-1], sender=world.anna)
+
+
+def test_adjust_locks__other_number_of_deltas__reverts(world: World) -> None:
+    world.trader(world.anna)
+
+    with ape.reverts(world.settlement.LengthMismatch, given=1, expected=2):
+        world.market.adjustLocks([world.anna, world.anna], [1], sender=world.stranger)
+
+
+def test_adjust_locks__one_refused__none_happens(world: World) -> None:
+    world.trader(world.anna)
+    world.trader(world.ben)
+
+    with ape.reverts(
+        world.settlement.InsufficientFree, needed=MEMBER_FREE + 1, available=MEMBER_FREE
+    ):
+        adjust(world, (world.anna, 5), (world.ben, MEMBER_FREE + 1))
+
+    assert world.state(world.anna).locked == 0
+
+
+def test_adjust_locks__not_enrolled__reverts(world: World) -> None:
+    with ape.reverts(world.settlement.NotEnrolled, account=world.cleo):
+        adjust(world, (world.cleo, -1))
+
+
+def test_adjust_locks__many__moves_each_and_says_so_once(world: World) -> None:
+    anna, ben, cleo = world.member(world.anna), world.trader(world.ben), world.trader(world.cleo)
+    world.lock(world.ben, 40)
+
+    receipt = adjust(world, (world.anna, 70), (world.ben, -30), (world.cleo, 0), (world.anna, -20))
+
+    assert changes(receipt, world) == [(anna, 70), (ben, -30), (anna, -20)]
+    assert world.account_id(world.cleo) == cleo
+    assert not receipt.decode_logs(world.settlement.LockAdjusted)
+    balances = {
+        who: (world.state(who).free, world.state(who).locked)
+        for who in (world.anna, world.ben, world.cleo)
+    }
+    assert balances == {
+        world.anna: (MEMBER_FREE - 50, 50),
+        world.ben: (MEMBER_FREE - 10, 10),
+        world.cleo: (MEMBER_FREE, 0),
+    }
+
+
+def test_adjust_locks__nothing_to_do__says_nothing(world: World) -> None:
+    world.trader(world.anna)
+
+    receipt = adjust(world, (world.anna, 0))
+
+    assert not receipt.decode_logs(world.settlement.LocksAdjusted)
+
+
+def test_adjust_locks__trader_without_locks__is_brought_to_the_present(world: World) -> None:
+    world.trader(world.anna)
+    world.to_slot(world.first_slot + 9)
+
+    adjust(world, (world.anna, 1))
+
+    assert world.state(world.anna).settledUntil == world.first_slot + 9
+
+
+def test_adjust_locks__release_with_arrears__pays_them(world: World) -> None:
+    slot = world.first_slot
+    anna = world.member(world.anna, free=500_000)
+    world.position(world.anna, slot + 5, Position(bought_wh=1, cost=1, unlocked=500_000))
+    world.read(world.anna, slot, 100_000)
+    world.to_slot(slot + 1)
+    world.settle(world.anna, slot + 1)
+    owed = money(100_000, 320_000) - SECURITY_DEPOSIT
+
+    receipt = adjust(world, (world.anna, -400_000))
+
+    assert changes(receipt, world) == [(anna, -400_000)]
+    state = world.state(world.anna)
+    assert (state.free, state.locked, state.arrears) == (0, 100_000, owed - 400_000)
+
+
+# creditRent
+
+
+def rent_in_clearing(world: World, amount: int) -> None:
+    """Ben bought from another zone: what his energy cost lies in the clearing account."""
+    slot = world.first_slot
+    world.trader(world.ben)
+    world.position(world.ben, slot, Position(bought_wh=1, cost=amount, unlocked=amount))
+    world.to_slot(slot + 1)
+    world.settle(world.ben, slot + 1)
+    assert world.settlement.clearing() == amount
+
+
+def test_credit_rent__not_the_market__reverts(world: World) -> None:
+    with ape.reverts(world.settlement.NotTheMarket, caller=world.anna):
+        world.settlement.creditRent(world.anna, 1, sender=world.anna)
+
+
+def test_credit_rent__whom_nobody_could_pay_out__reverts(world: World) -> None:
+    for owner in ("0x" + "00" * 20, world.settlement.address):
+        with ape.reverts(world.settlement.InvalidRecipient, to=owner):
+            world.market.creditRent(owner, 1, sender=world.stranger)
+
+
+def test_credit_rent__stranger__can_withdraw_it(world: World) -> None:
+    rent_in_clearing(world, 7_000)
+
+    receipt = world.credit_rent(world.cleo, 7_000)
+
+    assert only(receipt, world.settlement.RentCredited) == {"owner": world.cleo, "amount": 7_000}
+    assert world.settlement.clearing() == 0
+    assert world.free(world.cleo) == 7_000
+    world.check_conservation()
+    world.settlement.withdraw(7_000, sender=world.cleo)
+    assert world.token.balanceOf(world.cleo) == 7_000
+
+
+def test_credit_rent__before_the_buyers_settled__clearing_is_what_their_locks_cover(
+    world: World,
+) -> None:
+    slot = world.first_slot
+    world.trader(world.ben)
+    world.position(world.ben, slot, Position(bought_wh=1, cost=900, unlocked=1_000))
+    world.to_slot(slot + 1)
+
+    world.credit_rent(world.cleo, 900)
+
+    assert world.settlement.clearing() == -900
+    assert world.state(world.ben).locked == 1_000
+    world.check_conservation()
+    world.settle(world.ben, slot + 1)
+    assert world.settlement.clearing() == 0
+
+
+def test_credit_rent__enrolling_later__keeps_it(world: World) -> None:
+    rent_in_clearing(world, 7_000)
+    world.credit_rent(world.cleo, 7_000)
+
+    world.trader(world.cleo, free=0)
+
+    assert world.free(world.cleo) == 7_000
+
+
+def test_credit_rent__member_in_arrears__pays_them_first(world: World) -> None:
+    rent_in_clearing(world, 400_000)
+    world.member(world.anna, free=0, security=0, first_slot=world.first_slot + 1)
+    world.read(world.anna, world.first_slot + 1, 1_000)
+    world.to_slot(world.first_slot + 2)
+    world.settle(world.anna, world.first_slot + 2)
+
+    world.credit_rent(world.anna, 400_000)
+
+    assert world.state(world.anna).arrears == 0
+    assert world.free(world.anna) == 400_000 - money(1_000, 320_000)
+
+
+def test_credit_rent__nothing__changes_nothing(world: World) -> None:
+    receipt = world.market.creditRent(world.cleo, 0, sender=world.stranger)
+
+    assert not receipt.decode_logs(world.settlement.RentCredited)
+
+
 # views
+
+
+def test_account_words__are_what_adjust_lock_answers(world: World) -> None:
+    world.member(world.anna)
+    world.trader(world.ben)
+    world.to_slot(world.first_slot + 9)
+
+    words = world.settlement.accountWords([world.anna, world.ben, world.cleo, world.operator])
+
+    assert words[0] == world.lock(world.anna, 0).return_value
+    assert words[1] == world.lock(world.ben, 0).return_value
+    assert words[2] == 0
+    assert flags(words[3]) == FLAG_OPERATOR
+    assert settled_until(words[0]) == world.first_slot
+    assert settled_until(words[1]) == world.first_slot + 9
 
 
 def test_views__flags_and_addresses(world: World) -> None:

@@ -79,6 +79,7 @@ class World:
         self.settlement = contracts["settlement"]
         self.day_start = contracts["day_start"]
         self.first_slot = self.day_start // SLOT_SECONDS
+        self.rent_owners: set[str] = set()
 
     # time
 
@@ -162,6 +163,11 @@ class World:
     def lock(self, account: Any, amount: int) -> Any:
         return self.market.adjustLock(account, amount, sender=self.stranger)
 
+    def credit_rent(self, owner: Any, amount: int) -> Any:
+        """Pay congestion rent to anybody, enrolled or not."""
+        self.rent_owners.add(str(owner))
+        return self.market.creditRent(owner, amount, sender=self.stranger)
+
     def position(self, account: Any, slot: int, position: Position) -> None:
         """Write a position down and lock the money that is unlocked with it."""
         self.market.setPositions(
@@ -239,11 +245,11 @@ class World:
 
     def ledgers(self) -> int:
         """Sum of all ledgers."""
-        accounts = [
-            self.settlement.accountAt(index) for index in range(self.settlement.accountCount())
-        ]
+        accounts = {
+            str(self.settlement.accountAt(index)) for index in range(self.settlement.accountCount())
+        }
         total = int(self.settlement.clearing())
-        for account in [*accounts, self.treasury.address]:
+        for account in accounts | self.rent_owners | {self.treasury.address}:
             state = self.state(account)
             total += int(state.free) + int(state.locked) + int(state.security)
         for index in range(self.settlement.zoneCount()):
