@@ -2,12 +2,13 @@
 pragma solidity ^0.8.30;
 
 import {IEnergyTrading} from "./IEnergyTrading.sol";
+import {IMarketGrid} from "./IMarketGrid.sol";
 import {ProductId, Session} from "../types/Market.sol";
 import {Quote} from "../types/Quote.sol";
 
 /// @title The continuous book in full
-/// @notice Products of four periods, many orders a call, replacing, delegates, batch matching and
-/// the views of the book. A limit order locks at placing what it can cost at worst, in `Settlement`;
+/// @notice Products of four periods, many orders a call, replacing, delegates and batch matching; the
+/// views of the book are `IOrderBook`. A limit order locks at placing what it can cost at worst, in `Settlement`;
 /// matching only rewrites the two orders.
 ///
 /// Order id (bits 127..0): `productId 56 | accountId 24 | recordIndex 8 | side 8 | sequence 32`.
@@ -20,31 +21,7 @@ import {Quote} from "../types/Quote.sol";
 /// - sell: `value(open, cap - limit) + value(filled, cap) - value of the fills + improvement`.
 /// The improvement (limit against trade price) stays locked until the order is replaced, cancelled,
 /// removed or settled, so a match never changes a lock.
-interface IEnergyMarket is IEnergyTrading {
-    /// @notice One storage record in full.
-    /// @param orderId id of the order that the record holds
-    /// @param trader owner
-    /// @param openLots lots per slot that are still in the book
-    /// @param filledLots lots per slot traded, with those of the orders it replaced
-    /// @param filledTicks sum of lots times trade price in ticks: the fills' value per slot
-    /// @param improvementTicks sum of lots times |limit - trade price|, still locked
-    /// @param limitTick limit price in ticks
-    /// @param expiresAt unix second from which it no longer trades
-    /// @param cancelledLots lots per slot cancelled or removed
-    /// @param lockedPerSlot what it locks in each of its slots, in settlement-token base units
-    struct OrderRecordView {
-        uint256 orderId;
-        address trader;
-        uint256 openLots;
-        uint256 filledLots;
-        uint256 filledTicks;
-        uint256 improvementTicks;
-        uint256 limitTick;
-        uint256 expiresAt;
-        uint256 cancelledLots;
-        uint256 lockedPerSlot;
-    }
-
+interface IEnergyMarket is IEnergyTrading, IMarketGrid {
     /* EVENTS: together they rebuild every order, level and delegate */
 
     /// @notice An order entered the book. The id names product, account, side and record; `quote` is
@@ -82,7 +59,7 @@ interface IEnergyMarket is IEnergyTrading {
 
     /// @notice No such period. @param given period field of the product id @param allowed the largest
     error PeriodUnknown(uint256 given, uint256 allowed);
-    /// @notice The session has no book in this contract: only CONTINUOUS has.
+    /// @notice The product is of another session than this function trades.
     error SessionUnavailable(uint256 given, Session allowed);
     /// @notice The start is not a boundary of the period. @param next the first one not before
     error StartMisaligned(uint256 startSlot, uint256 next);
@@ -169,14 +146,6 @@ interface IEnergyMarket is IEnergyTrading {
     error DelegateIsAccount(address account);
     /// @notice More slots than one call answers for.
     error TooManySlots(uint256 given, uint256 allowed);
-
-    /* ERRORS: deployment */
-
-    /// @notice The tick size must be a multiple of 1,000 (so that money is exact for any lot), neither
-    /// it nor the lot zero, both below 2^64.
-    error GridInvalid(uint256 tickSize, uint256 lotWh);
-    /// @notice The ledger address has no code.
-    error LedgerInvalid(address given);
 
     /* PLACING */
 
@@ -266,43 +235,4 @@ interface IEnergyMarket is IEnergyTrading {
 
     /// @notice Money that placing `quote` locks, in settlement-token base units.
     function lockFor(Quote quote) external view returns (uint256);
-
-    /// @notice The order in the printed form. Reverts with `OrderUnknown`.
-    function getOrder(uint256 orderId) external view returns (Order memory);
-
-    /// @notice The record that holds the order. Reverts with `OrderUnknown`.
-    function orderRecord(uint256 orderId) external view returns (OrderRecordView memory);
-
-    /// @notice All records of an account in a product, by record index.
-    function recordsOf(uint24 accountId, ProductId product)
-        external
-        view
-        returns (OrderRecordView[] memory);
-
-    /// @notice Highest buy limit in the book and what is open there; zeros if none. Expired orders
-    /// count until they are removed.
-    /// @return pricePerKWh settlement-token base units per kWh
-    /// @return lots lots per slot
-    function bestBid(ProductId product) external view returns (uint256 pricePerKWh, uint256 lots);
-
-    /// @notice Lowest sell limit in the book and what is open there; zeros if none.
-    function bestAsk(ProductId product) external view returns (uint256 pricePerKWh, uint256 lots);
-
-    /// @notice Lots per slot open at one limit of one side.
-    function levelLots(ProductId product, OrderType side, uint256 limitTick)
-        external
-        view
-        returns (uint256 lots);
-
-    /// @notice Lots per slot matched in the product so far.
-    function matchedLots(ProductId product) external view returns (uint256 lots);
-
-    /// @notice The `IMarketLedger` that holds the money.
-    function ledger() external view returns (address);
-
-    /// @notice Base units per kWh of one tick.
-    function TICK_SIZE() external view returns (uint256);
-
-    /// @notice Wh of one lot.
-    function LOT() external view returns (uint256);
 }

@@ -17,13 +17,14 @@ import {Products} from "./Products.sol";
 type LevelWord is uint256;
 
 /// @notice Top of one side of a book: which of its 128 level words hold open lots. The bid head also
-/// counts the lots matched in the product.
+/// counts the lots matched in the product. The collar is that of the product's opening, copied here
+/// because placing reads the head just when a level word is used first.
 ///
 /// ```
-/// bit 255   240    192          128      0
-///  +--------+------+------------+--------+
-///  | tag 16 | zero | matched 64 | map 128|
-///  +--------+------+------------+--------+
+/// bit 255   240    206          199         192          128      0
+///  +--------+------+------------+-----------+------------+--------+
+///  | tag 16 | zero | highWord 7 | lowWord 7 | matched 64 | map 128|
+///  +--------+------+------------+-----------+------------+--------+
 /// ```
 type BookHead is uint256;
 
@@ -129,6 +130,8 @@ library BookHeads {
 
     uint256 private constant MAP = type(uint128).max;
     uint256 private constant MATCHED = 128;
+    uint256 private constant LOW_WORD = 192;
+    uint256 private constant HIGH_WORD = 199;
     uint256 private constant TAG = 240;
 
     /// @notice Storage key of a head: `ringKey 36 | side 1`.
@@ -139,6 +142,29 @@ library BookHeads {
     /// @notice The head itself if it is of this turn, else an empty one.
     function ofTurn(BookHead head, uint256 tag) internal pure returns (BookHead) {
         return BookHead.unwrap(head) >> TAG == tag ? head : BookHead.wrap(tag << TAG);
+    }
+
+    function isOfTurn(BookHead head, uint256 tag) internal pure returns (bool) {
+        return BookHead.unwrap(head) >> TAG == tag;
+    }
+
+    /// @notice An empty head with its collar. @dev Warning: every argument must fit its field.
+    function create(uint256 tag, uint256 lowWord_, uint256 highWord_)
+        internal
+        pure
+        returns (BookHead)
+    {
+        return BookHead.wrap((tag << TAG) | (highWord_ << HIGH_WORD) | (lowWord_ << LOW_WORD));
+    }
+
+    /// @notice First level word of the collar.
+    function lowWord(BookHead head) internal pure returns (uint256) {
+        return (BookHead.unwrap(head) >> LOW_WORD) & 0x7f;
+    }
+
+    /// @notice Last level word of the collar.
+    function highWord(BookHead head) internal pure returns (uint256) {
+        return (BookHead.unwrap(head) >> HIGH_WORD) & 0x7f;
     }
 
     function map(BookHead head) internal pure returns (uint256) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
+import {CurveSteps, CurveStepsLib} from "../types/Auction.sol";
 import {SlotPosition} from "../types/Market.sol";
 import {OrderRecord} from "./OrderRecords.sol";
 import {PackedTerms} from "./ZoneWords.sol";
@@ -68,6 +69,76 @@ library OrderLocks {
         }
     }
 
+    /// @notice Lock of the steps of a curve: all buys filled at their limits and all sells not delivered. Fees round
+    /// up once over the sum of the buys. At most one side of a curve can be filled, but which one is open.
+    function stepsLock(
+        CurveSteps steps,
+        PackedTerms terms,
+        uint256 lotWh,
+        uint256 lotTickValue
+    ) internal pure returns (uint256 lock) {
+        unchecked {
+            uint256 boughtLots;
+            uint256 boughtTicks;
+            uint256 soldLots;
+            uint256 soldTicks;
+            for (; !steps.isEmpty(); steps = steps.rest()) {
+                uint256 step = steps.first();
+                uint256 lots = CurveStepsLib.lots(step);
+                uint256 ticks = lots * CurveStepsLib.limitTick(step);
+                if (CurveStepsLib.isSell(step)) {
+                    soldLots += lots;
+                    soldTicks += ticks;
+                } else {
+                    boughtLots += lots;
+                    boughtTicks += ticks;
+                }
+            }
+            if (boughtLots != 0) {
+                lock = buyLock(boughtLots, boughtTicks, terms, lotWh, lotTickValue);
+            }
+            if (soldLots != 0) lock += sellLock(soldLots, soldTicks, 0, terms, lotTickValue);
+        }
+    }
+
+    /// @notice Lock of `lots` filled at `tick`: exactly what settling them can cost. Never more than the lock of the
+    /// steps that were filled, for no buy fills above and no sell below its limit.
+    /// @param side 0 bought, 1 sold
+    function fillLock(
+        uint256 side,
+        uint256 lots,
+        uint256 tick,
+        PackedTerms terms,
+        uint256 lotWh,
+        uint256 lotTickValue
+    ) internal pure returns (uint256) {
+        unchecked {
+            if (lots == 0) return 0;
+            return side == 0
+                ? buyLock(lots, lots * tick, terms, lotWh, lotTickValue)
+                : sellLock(lots, lots * tick, 0, terms, lotTickValue);
+        }
+    }
+
+    /// @notice Add what a fill in an auction means in one slot to that slot's position.
+    /// @param index number of the slot within the product
+    /// @param length slots of the product
+    function addFillTo(
+        SlotPosition memory position,
+        uint256 side,
+        uint256 lots,
+        uint256 tick,
+        PackedTerms terms,
+        uint256 lotWh,
+        uint256 lotTickValue,
+        uint256 index,
+        uint256 length
+    ) internal pure {
+        _addFill(
+            position, side, lots, lots * tick * lotTickValue, terms, lotWh, index, length
+        );
+    }
+
     /// @notice Network fee on `lots` for one slot, exact: the rate counts base units per Wh.
     function networkFee(uint256 lots, PackedTerms terms, uint256 lotWh)
         internal
@@ -93,17 +164,41 @@ library OrderLocks {
     ) internal pure {
         unchecked {
             position.unlocked += lockPerSlot(record, terms, lotWh, lotTickValue);
-            uint256 filled = record.filled();
-            if (filled == 0) return;
-            uint256 value = record.filledTicks() * lotTickValue;
-            if (record.isSell()) {
-                position.soldWh += filled * lotWh;
+            _addFill(
+                position,
+                record.side(),
+                record.filled(),
+                record.filledTicks() * lotTickValue,
+                terms,
+                lotWh,
+                index,
+                length
+            );
+        }
+    }
+
+    /// @param side 0 bought, 1 sold
+    /// @param value money of the fill in one slot
+    function _addFill(
+        SlotPosition memory position,
+        uint256 side,
+        uint256 lots,
+        uint256 value,
+        PackedTerms terms,
+        uint256 lotWh,
+        uint256 index,
+        uint256 length
+    ) private pure {
+        unchecked {
+            if (lots == 0) return;
+            if (side != 0) {
+                position.soldWh += lots * lotWh;
                 position.proceeds += value;
                 return;
             }
-            position.boughtWh += filled * lotWh;
+            position.boughtWh += lots * lotWh;
             position.cost += value;
-            position.networkFee += networkFee(filled, terms, lotWh);
+            position.networkFee += networkFee(lots, terms, lotWh);
             // The fee on all fills of the order, rounded down once, shared out by a cursor: the parts
             // add up to it exactly and none exceeds the fee locked for its slot.
             uint256 fee = value * length * terms.tradingFeeBps() / BPS;

@@ -22,13 +22,21 @@ library Products {
 
     uint256 internal constant LAST_PERIOD = uint256(type(Period).max);
 
+    /// @dev The gate of an auction moves at most once, by this.
+    uint256 internal constant GATE_EXTENSION = 5 minutes;
+
     /// @dev One row of 64 bits a period, QUARTER_HOUR lowest:
-    /// `opensAhead 32 | gateAhead 16 | length 16`, seconds before delivery and slots.
-    uint256 private constant CALENDAR = _QUARTER_HOUR | (_HOUR << 64) | (_DAY << 128) | (_WEEK << 192);
-    uint256 private constant _QUARTER_HOUR = (2 days << 32) | (5 minutes << 16) | 1;
-    uint256 private constant _HOUR = (7 days << 32) | (5 minutes << 16) | 4;
-    uint256 private constant _DAY = (30 days << 32) | (1 hours << 16) | 96;
-    uint256 private constant _WEEK = (60 days << 32) | (12 hours << 16) | 672;
+    /// `opensAhead 28 | gateAhead 20 | length 16`, seconds before delivery and slots.
+    uint256 private constant CONTINUOUS_CALENDAR = (2 days << _OPENS) | (5 minutes << _GATE) | 1
+        | (((7 days << _OPENS) | (5 minutes << _GATE) | 4) << 64)
+        | (((30 days << _OPENS) | (1 hours << _GATE) | 96) << 128)
+        | (((60 days << _OPENS) | (12 hours << _GATE) | 672) << 192);
+    uint256 private constant AUCTION_CALENDAR = (2 days << _OPENS) | (30 minutes << _GATE) | 1
+        | (((7 days << _OPENS) | (60 minutes << _GATE) | 4) << 64)
+        | (((30 days << _OPENS) | (12 hours << _GATE) | 96) << 128)
+        | (((60 days << _OPENS) | (36 hours << _GATE) | 672) << 192);
+    uint256 private constant _OPENS = 36;
+    uint256 private constant _GATE = 16;
 
     /// @dev The unix epoch was a Thursday: the first Monday 00:00 UTC is slot 384, so that
     /// `(slot + 288) % 672 == 0` on Mondays. 288 is three days, hence no shift for the shorter periods.
@@ -64,26 +72,30 @@ library Products {
 
     /// @dev Zero for a period that does not exist.
     function lengthSlots(ProductId product) internal pure returns (uint256) {
-        return _row(periodIndex(product)) & 0xffff;
+        return _lengthOf(_row(CONTINUOUS_CALENDAR, periodIndex(product)));
     }
 
-    /// @notice First second of trading.
+    /// @notice First second of trading, the same in both sessions.
     function opensAt(ProductId product) internal pure returns (uint256) {
-        uint256 delivery = startSlot(product) * SLOT_SECONDS;
-        uint256 ahead = (_row(periodIndex(product)) >> 32) & 0xffffffff;
-        return delivery > ahead ? delivery - ahead : 0;
+        return _before(product, _opensAhead(_row(CONTINUOUS_CALENDAR, periodIndex(product))));
     }
 
-    /// @notice First second at which the continuous session is over.
+    /// @notice First second at which the product's session is over; of an auction that is the nominal
+    /// gate, which may be moved once by `GATE_EXTENSION`.
     function gateAt(ProductId product) internal pure returns (uint256) {
-        uint256 delivery = startSlot(product) * SLOT_SECONDS;
-        uint256 ahead = (_row(periodIndex(product)) >> 16) & 0xffff;
-        return delivery > ahead ? delivery - ahead : 0;
+        return _before(product, _gateAhead(_row(_calendarOf(product), periodIndex(product))));
+    }
+
+    /// @notice First second of delivery.
+    function deliveryAt(ProductId product) internal pure returns (uint256) {
+        unchecked {
+            return startSlot(product) * SLOT_SECONDS; // 32-bit slots do not overflow
+        }
     }
 
     /// @notice Start of the product of a period that covers `slot`.
     function startCovering(Period period, uint256 slot) internal pure returns (uint256) {
-        uint256 length = _row(uint256(period)) & 0xffff;
+        uint256 length = _lengthOf(_row(CONTINUOUS_CALENDAR, uint256(period)));
         uint256 into = (slot + WEEK_SHIFT) % length;
         // The first days of 1970 belong to no whole week: there the earliest product starts at 0.
         return slot > into ? slot - into : 0;
@@ -95,14 +107,67 @@ library Products {
 
     /// @notice First Monday 00:00 UTC that is not before `slot`.
     function weekStartFrom(uint256 slot) internal pure returns (uint256) {
-        uint256 length = _row(uint256(Period.WEEK)) & 0xffff;
+        uint256 length = _lengthOf(_row(CONTINUOUS_CALENDAR, uint256(Period.WEEK)));
         return slot + (length - (slot + WEEK_SHIFT) % length) % length;
+    }
+
+    /// @notice Revert unless the id names a product of the session.
+    /// @return length slots of the product
+    function requireSession(ProductId product, Session session)
+        internal
+        pure
+        returns (uint256 length)
+    {
+        uint256 period = periodIndex(product);
+        if (period > LAST_PERIOD) revert IEnergyMarket.PeriodUnknown(period, LAST_PERIOD);
+        uint256 given = sessionIndex(product);
+        if (given != uint256(session)) revert IEnergyMarket.SessionUnavailable(given, session);
+        length = _lengthOf(_row(CONTINUOUS_CALENDAR, period));
+        unchecked {
+            // 32-bit slots do not overflow; length is not zero for the four periods.
+            uint256 start = startSlot(product);
+            uint256 into = (start + WEEK_SHIFT) % length;
+            if (into != 0) revert IEnergyMarket.StartMisaligned(start, start + length - into);
+        }
     }
 
     /// @notice Revert unless the id names a product of the continuous session.
     /// @return length slots of the product
     function requireContinuous(ProductId product) internal pure returns (uint256 length) {
-        (, length) = _requireContinuous(product);
+        return requireSession(product, Session.CONTINUOUS);
+    }
+
+    /// @notice Revert unless the id names a product of the auction session.
+    /// @return length slots of the product
+    function requireAuction(ProductId product) internal pure returns (uint256 length) {
+        return requireSession(product, Session.AUCTION);
+    }
+
+    /// @notice Revert unless the id names a product of the session whose trading has begun.
+    /// @return start its first slot
+    /// @return length its slots
+    /// @return gate its nominal gate
+    function requireOpened(ProductId product, Session session)
+        internal
+        view
+        returns (uint256 start, uint256 length, uint256 gate)
+    {
+        length = requireSession(product, session);
+        uint256 row = _row(
+            session == Session.AUCTION ? AUCTION_CALENDAR : CONTINUOUS_CALENDAR,
+            periodIndex(product)
+        );
+        start = startSlot(product);
+        // Sums of a unix time and at most 2^32 do not overflow. A delivery that is not further away
+        // than the opening and later than the gate is later than 1970 plus the gate.
+        unchecked {
+            uint256 delivery = start * SLOT_SECONDS;
+            if (block.timestamp + _opensAhead(row) < delivery) {
+                revert IEnergyMarket.NotOpenYet(block.timestamp, opensAt(product));
+            }
+            uint256 gateAhead = _gateAhead(row);
+            gate = delivery > gateAhead ? delivery - gateAhead : 0;
+        }
     }
 
     /// @notice Revert unless the id names a product of the continuous session that is open now.
@@ -114,26 +179,13 @@ library Products {
         view
         returns (uint256 start, uint256 length, uint256 gate)
     {
-        uint256 row;
-        (row, length) = _requireContinuous(product);
-        start = startSlot(product);
-        // Sums of a unix time and at most 2^32 do not overflow, and the gate is subtracted only after
-        // the comparison has shown that it is not negative.
-        unchecked {
-            uint256 delivery = start * SLOT_SECONDS;
-            if (block.timestamp + ((row >> 32) & 0xffffffff) < delivery) {
-                revert IEnergyMarket.NotOpenYet(block.timestamp, opensAt(product));
-            }
-            uint256 gateAhead = (row >> 16) & 0xffff;
-            if (block.timestamp + gateAhead >= delivery) {
-                revert IEnergyMarket.GateClosed(block.timestamp, gateAt(product));
-            }
-            gate = delivery - gateAhead;
-        }
+        (start, length, gate) = requireOpened(product, Session.CONTINUOUS);
+        if (block.timestamp >= gate) revert IEnergyMarket.GateClosed(block.timestamp, gate);
     }
 
+    /// @notice Whether the (nominal) gate of the product's session has been reached.
     function isGateClosed(ProductId product) internal view returns (bool) {
-        uint256 gateAhead = (_row(periodIndex(product)) >> 16) & 0xffff;
+        uint256 gateAhead = _gateAhead(_row(_calendarOf(product), periodIndex(product)));
         // Unix times and 32-bit slots do not overflow.
         unchecked {
             return block.timestamp + gateAhead >= startSlot(product) * SLOT_SECONDS;
@@ -169,28 +221,41 @@ library Products {
         return (tag_ - 1) * RING_SLOTS + startSlot(product) % RING_SLOTS;
     }
 
-    function _requireContinuous(ProductId product)
-        private
-        pure
-        returns (uint256 row, uint256 length)
-    {
-        uint256 period = periodIndex(product);
-        if (period > LAST_PERIOD) revert IEnergyMarket.PeriodUnknown(period, LAST_PERIOD);
-        uint256 session = sessionIndex(product);
-        if (session != uint256(Session.CONTINUOUS)) {
-            revert IEnergyMarket.SessionUnavailable(session, Session.CONTINUOUS);
-        }
-        row = _row(period);
-        length = row & 0xffff;
-        unchecked {
-            // 32-bit slots do not overflow; length is not zero for the four periods.
-            uint256 start = startSlot(product);
-            uint256 into = (start + WEEK_SHIFT) % length;
-            if (into != 0) revert IEnergyMarket.StartMisaligned(start, start + length - into);
-        }
+    /// @notice Key of what both sessions of a product share: `zone 16 | period 4 | startSlot mod 4096`.
+    function openingKey(ProductId product) internal pure returns (uint256) {
+        uint256 id = ProductId.unwrap(product);
+        return ((id >> 36) << 12) | (id & (RING_SLOTS - 1));
     }
 
-    function _row(uint256 period) private pure returns (uint256) {
-        return CALENDAR >> (period << 6);
+    /// @notice The same product in the other session.
+    function sister(ProductId product) internal pure returns (ProductId) {
+        return ProductId.wrap(ProductId.unwrap(product) ^ uint56(1 << 32));
+    }
+
+    function _before(ProductId product, uint256 ahead) private pure returns (uint256) {
+        uint256 delivery = deliveryAt(product);
+        return delivery > ahead ? delivery - ahead : 0;
+    }
+
+    function _calendarOf(ProductId product) private pure returns (uint256) {
+        return sessionIndex(product) == uint256(Session.AUCTION)
+            ? AUCTION_CALENDAR
+            : CONTINUOUS_CALENDAR;
+    }
+
+    function _row(uint256 calendar, uint256 period) private pure returns (uint256) {
+        return calendar >> (period << 6);
+    }
+
+    function _lengthOf(uint256 row) private pure returns (uint256) {
+        return row & 0xffff;
+    }
+
+    function _gateAhead(uint256 row) private pure returns (uint256) {
+        return (row >> _GATE) & 0xfffff;
+    }
+
+    function _opensAhead(uint256 row) private pure returns (uint256) {
+        return (row >> _OPENS) & 0xfffffff;
     }
 }

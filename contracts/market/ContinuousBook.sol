@@ -3,7 +3,7 @@ pragma solidity 0.8.34;
 
 import {MarketZones} from "./MarketZones.sol";
 import {IEnergyMarket} from "../interfaces/IEnergyMarket.sol";
-import {IMarketLedger} from "../interfaces/IMarketLedger.sol";
+import {IOrderBook} from "../interfaces/IOrderBook.sol";
 import {BookHead, BookHeads, LevelWord, LevelWords} from "../libraries/LevelWords.sol";
 import {OrderIds} from "../libraries/OrderIds.sol";
 import {OrderLocks} from "../libraries/OrderLocks.sol";
@@ -18,47 +18,16 @@ import {ProductId} from "../types/Market.sol";
 /// - one record an order, found by its id;
 /// - one word for eight neighbouring price levels, the sums of the open orders there;
 /// - one head a side, the map of level words that are not empty.
-/// @dev Assumptions about `LEDGER`, fixed at deployment: it is `Settlement`, it calls nobody while it
-/// adjusts a lock, and it credits or debits exactly the lock it is told.
-abstract contract ContinuousBook is MarketZones {
+abstract contract ContinuousBook is MarketZones, IOrderBook {
     using OrderLocks for OrderRecord;
     using Products for ProductId;
 
-    /* CONSTANTS */
-
-    uint256 internal constant BUY = uint256(OrderType.BUY);
-    uint256 internal constant SELL = uint256(OrderType.SELL);
-    uint256 internal constant MIN_LOTS = 10;
     uint256 internal constant MAX_RECORDS = 16;
-    uint256 internal constant MAX_TICK = 1023;
-
-    /* IMMUTABLES */
-
-    IMarketLedger internal immutable LEDGER;
-
-    /// @dev Money of one lot at one tick.
-    uint256 internal immutable LOT_TICK_VALUE;
-
-    /* STORAGE */
-
-    mapping(uint256 recordKey => OrderRecord) internal _records;
-    mapping(uint256 levelKey => LevelWord) internal _levels;
-    mapping(uint256 headKey => BookHead) internal _heads;
-
-    constructor(IMarketLedger ledger_) {
-        if (address(ledger_).code.length == 0) revert LedgerInvalid(address(ledger_));
-        LEDGER = ledger_;
-        LOT_TICK_VALUE = LOT * TICK_SIZE / WH_PER_KWH;
-    }
+    uint256 private constant LEVEL_TICK = 32;
 
     /* VIEWS */
 
-    /// @inheritdoc IEnergyMarket
-    function ledger() external view returns (address) {
-        return address(LEDGER);
-    }
-
-    /// @inheritdoc IEnergyMarket
+    /// @inheritdoc IOrderBook
     function getOrder(uint256 orderId) external view returns (Order memory order) {
         (ProductId product, OrderRecord record) = _requireOrder(orderId);
         uint256 unfilled = record.unfilled();
@@ -73,7 +42,7 @@ abstract contract ContinuousBook is MarketZones {
         }
     }
 
-    /// @inheritdoc IEnergyMarket
+    /// @inheritdoc IOrderBook
     function orderRecord(uint256 orderId) external view returns (OrderRecordView memory) {
         (ProductId product, OrderRecord record) = _requireOrder(orderId);
         return _view(
@@ -81,7 +50,7 @@ abstract contract ContinuousBook is MarketZones {
         );
     }
 
-    /// @inheritdoc IEnergyMarket
+    /// @inheritdoc IOrderBook
     function recordsOf(uint24 accountId, ProductId product)
         external
         view
@@ -97,17 +66,17 @@ abstract contract ContinuousBook is MarketZones {
         }
     }
 
-    /// @inheritdoc IEnergyMarket
+    /// @inheritdoc IOrderBook
     function bestBid(ProductId product) external view returns (uint256 pricePerKWh, uint256 lots) {
         return _best(product, BUY);
     }
 
-    /// @inheritdoc IEnergyMarket
+    /// @inheritdoc IOrderBook
     function bestAsk(ProductId product) external view returns (uint256 pricePerKWh, uint256 lots) {
         return _best(product, SELL);
     }
 
-    /// @inheritdoc IEnergyMarket
+    /// @inheritdoc IOrderBook
     function levelLots(ProductId product, OrderType side, uint256 limitTick)
         external
         view
@@ -119,10 +88,33 @@ abstract contract ContinuousBook is MarketZones {
         return word.ofTurn(product.tag()).lots(limitTick);
     }
 
-    /// @inheritdoc IEnergyMarket
+    /// @inheritdoc IOrderBook
     function matchedLots(ProductId product) external view returns (uint256) {
         product.requireContinuous();
         return _matchedLots(product);
+    }
+
+    /// @inheritdoc IOrderBook
+    function bookLevels(ProductId product, OrderType side)
+        external
+        view
+        returns (uint256[] memory levels)
+    {
+        uint256 tag = product.tag();
+        uint256 map = _heads[BookHeads.key(product, uint256(side))].ofTurn(tag).map();
+        uint256 count;
+        levels = new uint256[](MAX_TICK + 1);
+        for (uint256 tick; map >> (tick / LevelWords.TICKS_PER_WORD) != 0;) {
+            LevelWord word = _levels[LevelWords.key(product, uint256(side), tick)].ofTurn(tag);
+            uint256 end = tick + LevelWords.TICKS_PER_WORD;
+            for (; tick < end; ++tick) {
+                uint256 lots = word.lots(tick);
+                if (lots != 0) levels[count++] = (tick << LEVEL_TICK) | lots;
+            }
+        }
+        assembly ("memory-safe") {
+            mstore(levels, count) // shorten: the rest of the allocation stays unused
+        }
     }
 
     /* INTERNAL: LEVELS */

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.34;
 
-import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
-
 import {ContinuousBook} from "./ContinuousBook.sol";
 import {MarketPositions} from "./MarketPositions.sol";
-import {MarketZones} from "./MarketZones.sol";
+import {MarketStorage} from "./MarketStorage.sol";
 import {OrderEntry} from "./OrderEntry.sol";
 import {OrderMatching} from "./OrderMatching.sol";
 import {IEnergyMarket} from "../interfaces/IEnergyMarket.sol";
@@ -31,9 +29,7 @@ contract EnergyTrading is OrderEntry, OrderMatching, MarketPositions {
     /// @param tickSize settlement-token base units per kWh of one tick, a multiple of 1,000
     /// @param lotWh Wh of one lot
     constructor(address authority, IMarketLedger ledger_, uint256 tickSize, uint256 lotWh)
-        AccessManaged(authority)
-        MarketZones(tickSize, lotWh)
-        ContinuousBook(ledger_)
+        MarketStorage(authority, ledger_, tickSize, lotWh)
     {}
 
     /// @inheritdoc IEnergyTrading

@@ -7,6 +7,7 @@ import {OrderIds} from "../libraries/OrderIds.sol";
 import {OrderLocks} from "../libraries/OrderLocks.sol";
 import {OrderRecord} from "../libraries/OrderRecords.sol";
 import {Products} from "../libraries/Products.sol";
+import {RegionWord} from "../libraries/Regions.sol";
 import {PackedTerms, ZoneWord} from "../libraries/ZoneWords.sol";
 import {Period, ProductId, Session, SlotPosition} from "../types/Market.sol";
 
@@ -27,6 +28,67 @@ abstract contract MarketPositions is ContinuousBook, IMarketPositions {
         view
         returns (SlotPosition[] memory positions)
     {
+        return _positions(accountId, zone, firstSlot, count);
+    }
+
+    /// @inheritdoc IMarketPositions
+    function takePositions(uint24 accountId, uint16 zone, uint32 firstSlot, uint32 count)
+        external
+        returns (SlotPosition[] memory positions)
+    {
+        if (msg.sender != address(LEDGER)) revert NotTheLedger(msg.sender);
+        return _positions(accountId, zone, firstSlot, count);
+    }
+
+    /// @inheritdoc IMarketPositions
+    function auctionPrices(uint16 zone, uint32 firstSlot, uint32 count)
+        external
+        view
+        returns (uint256[] memory prices)
+    {
+        if (count > MAX_SLOTS) revert TooManySlots(count, MAX_SLOTS);
+        prices = new uint256[](count);
+        uint256 end = uint256(firstSlot) + count;
+        for (uint256 period; period <= Products.LAST_PERIOD; ++period) {
+            uint256 start = Products.startCovering(Period(period), firstSlot);
+            while (start < end) {
+                ProductId product = Products.pack(zone, Period(period), Session.AUCTION, start);
+                uint256 next = start + product.lengthSlots();
+                uint256 price = _results[product].priceTick() * TICK_SIZE;
+                if (price != 0) {
+                    uint256 slot = start > firstSlot ? start : firstSlot;
+                    for (; slot < next && slot < end; ++slot) {
+                        prices[slot - firstSlot] = _joined(prices[slot - firstSlot], price);
+                    }
+                }
+                start = next;
+            }
+        }
+    }
+
+    /// @inheritdoc IMarketPositions
+    function tradedWh(uint16 region, uint32 slot) external view returns (uint256 energyWh) {
+        RegionWord word = _regions[region];
+        energyWh = _tradedLots(region, slot) * LOT; // zone 0 is the head itself
+        uint256 zones = word.zoneCount();
+        for (uint256 i = 1; i < zones; ++i) energyWh += _tradedLots(word.zoneAt(i), slot) * LOT;
+    }
+
+    /// @inheritdoc IMarketPositions
+    function regionOf(uint16 zone) external view returns (uint16 region) {
+        return _regionOf(zone);
+    }
+
+    /// @inheritdoc IMarketPositions
+    function shortPriceCap(uint16 zone, uint32 slot) external view returns (uint256 pricePerKWh) {
+        return _requireTerms(_zones[zone], zone, slot).capTicks() * TICK_SIZE;
+    }
+
+    function _positions(uint24 accountId, uint16 zone, uint32 firstSlot, uint32 count)
+        private
+        view
+        returns (SlotPosition[] memory positions)
+    {
         if (count > MAX_SLOTS) revert TooManySlots(count, MAX_SLOTS);
         positions = new SlotPosition[](count);
         ZoneWord word = _zones[zone];
@@ -42,18 +104,21 @@ abstract contract MarketPositions is ContinuousBook, IMarketPositions {
         }
     }
 
-    /// @inheritdoc IMarketPositions
-    function tradedWh(uint16 zone, uint32 slot) external view returns (uint256 energyWh) {
+    /// @dev Lots per slot bought in a zone over all sessions and periods.
+    function _tradedLots(uint16 zone, uint256 slot) private view returns (uint256 lots) {
         for (uint256 period; period <= Products.LAST_PERIOD; ++period) {
             uint256 start = Products.startCovering(Period(period), slot);
-            energyWh +=
-                _matchedLots(Products.pack(zone, Period(period), Session.CONTINUOUS, start)) * LOT;
+            ProductId product = Products.pack(zone, Period(period), Session.CONTINUOUS, start);
+            lots += _matchedLots(product) + _results[product.sister()].boughtLots();
         }
     }
 
-    /// @inheritdoc IMarketPositions
-    function shortPriceCap(uint16 zone, uint32 slot) external view returns (uint256 pricePerKWh) {
-        return _requireTerms(_zones[zone], zone, slot).capTicks() * TICK_SIZE;
+    /// @dev `highest << 128 | lowest` with one price more. Ticks are 10 bits and their size is below 2^64.
+    function _joined(uint256 highLow, uint256 price) private pure returns (uint256) {
+        if (highLow == 0) return (price << 128) | price;
+        uint256 high = highLow >> 128;
+        uint256 low = highLow & type(uint128).max;
+        return ((price > high ? price : high) << 128) | (price < low ? price : low);
     }
 
     /// @dev Add the account's orders of one product to those of its slots that were asked for.

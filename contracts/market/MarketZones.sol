@@ -1,48 +1,21 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.34;
 
-import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
-
+import {MarketRules} from "./MarketRules.sol";
 import {IEnergyMarket} from "../interfaces/IEnergyMarket.sol";
 import {IMarketZones} from "../interfaces/IMarketZones.sol";
 import {Products} from "../libraries/Products.sol";
 import {PackedTerms, TermsLib, ZoneWord, ZoneWords} from "../libraries/ZoneWords.sol";
 import {Halt, HaltScope, MarketTerms} from "../types/MarketTerms.sol";
 
-/// @title Units, money rules and halts of the zones
-abstract contract MarketZones is IEnergyMarket, IMarketZones, AccessManaged {
+/// @title Money rules and halts of the zones
+abstract contract MarketZones is MarketRules, IEnergyMarket, IMarketZones {
     /* CONSTANTS */
 
     /// @dev A week product opens 60 days before its start and lasts 7.
     uint256 internal constant TERMS_NOTICE = 67 days;
     uint256 internal constant MAX_HALT = 72 hours;
     uint256 internal constant MAX_TRADING_FEE_BPS = 100; // 1 %
-    uint256 internal constant WH_PER_KWH = 1000;
-    uint256 private constant FROM_SHIFT = 33;
-
-    /* IMMUTABLES */
-
-    /// @inheritdoc IEnergyMarket
-    uint256 public immutable TICK_SIZE;
-    /// @inheritdoc IEnergyMarket
-    uint256 public immutable LOT;
-
-    /* STORAGE */
-
-    mapping(uint16 zone => ZoneWord) internal _zones;
-
-    /// @dev Terms that no open product needs any more, oldest first: `fromSlot << 33 | terms`.
-    mapping(uint16 zone => uint256[]) private _formerTerms;
-
-    constructor(uint256 tickSize, uint256 lotWh) {
-        // A tick of whole 1,000 units makes `lots * LOT * ticks * TICK_SIZE / 1000` exact for any lot.
-        if (
-            tickSize == 0 || tickSize % WH_PER_KWH != 0 || tickSize > type(uint64).max
-                || lotWh == 0 || lotWh > type(uint64).max
-        ) revert GridInvalid(tickSize, lotWh);
-        TICK_SIZE = tickSize;
-        LOT = lotWh;
-    }
 
     /* RESTRICTED */
 
@@ -74,7 +47,7 @@ abstract contract MarketZones is IEnergyMarket, IMarketZones, AccessManaged {
             // replaced stays on record for slots still to be settled.
             if (nextFrom <= nowSlot) {
                 _formerTerms[zone].push(
-                    (inForceFrom << FROM_SHIFT) | PackedTerms.unwrap(inForce)
+                    (inForceFrom << FORMER_FROM) | PackedTerms.unwrap(inForce)
                 );
                 (inForce, inForceFrom) = (word.next(), nextFrom);
             }
@@ -158,49 +131,6 @@ abstract contract MarketZones is IEnergyMarket, IMarketZones, AccessManaged {
     }
 
     /* INTERNAL */
-
-    /// @dev Terms of products that start at `slot`, also for slots long past; reverts if the zone
-    /// never had any.
-    function _requireTerms(ZoneWord word, uint16 zone, uint256 slot)
-        internal
-        view
-        returns (PackedTerms terms)
-    {
-        terms = slot >= word.currentFrom() ? word.termsFrom(slot) : _formerTermsAt(zone, slot);
-        if (!terms.exist()) revert ZoneNotOpen(zone);
-    }
-
-    function _requireNotHalted(
-        ZoneWord word,
-        HaltScope what,
-        uint16 zone,
-        uint256 startSlot,
-        uint256 length
-    ) internal view {
-        if (_isHalted(word, what, startSlot, length)) {
-            revert TradingHalted(zone, uint40(word.haltExpiresAt())); // a 40-bit field
-        }
-    }
-
-    function _isHalted(ZoneWord word, HaltScope what, uint256 startSlot, uint256 length)
-        internal
-        view
-        returns (bool)
-    {
-        return block.timestamp < word.haltExpiresAt() && word.haltCovers(what, startSlot, length);
-    }
-
-    /// @dev Newest first: settlement asks for slots of the last days. The first entry is from slot 0.
-    function _formerTermsAt(uint16 zone, uint256 slot) private view returns (PackedTerms) {
-        uint256[] storage former = _formerTerms[zone];
-        for (uint256 i = former.length; i != 0; --i) {
-            uint256 entry = former[i - 1];
-            if (entry >> FROM_SHIFT <= slot) {
-                return PackedTerms.wrap(entry & ((1 << FROM_SHIFT) - 1));
-            }
-        }
-        return PackedTerms.wrap(0);
-    }
 
     function _checkTerms(MarketTerms calldata terms) private view {
         uint256 capTicks = terms.shortPriceCap / TICK_SIZE;

@@ -37,8 +37,6 @@ abstract contract OrderEntry is ContinuousBook {
     /// @dev Rated power in W delivers a quarter of it in Wh in a slot of 900 s.
     uint256 private constant SLOTS_PER_HOUR = 1 hours / Products.SLOT_SECONDS;
 
-    mapping(address account => address) private _delegates;
-
     /* DELEGATES */
 
     /// @inheritdoc IEnergyMarket

@@ -28,7 +28,9 @@ contract MockMarket is IMarketPositions {
     }
 
     mapping(uint24 accountId => mapping(uint32 slot => PackedPosition)) private _positions;
-    mapping(uint16 zone => mapping(uint32 slot => uint256)) public tradedWh;
+    mapping(uint16 region => mapping(uint32 slot => uint256)) public tradedWh;
+    mapping(uint16 zone => mapping(uint32 slot => uint256)) private _auctionPrices;
+    mapping(uint16 zone => uint16) private _regions;
 
     /// @notice The account word that `adjustLock` answered.
     event Answered(AccountWord word);
@@ -85,8 +87,40 @@ contract MockMarket is IMarketPositions {
         return ledger.settleUpTo(account, untilSlot);
     }
 
-    function slotPositions(uint24 accountId, uint16, uint32 firstSlot, uint32 count)
+    function setAuctionPrices(uint16 zone, uint32 firstSlot, uint256[] calldata prices) external {
+        for (uint32 i = 0; i < prices.length; ++i) {
+            _auctionPrices[zone][firstSlot + i] = prices[i];
+        }
+    }
+
+    function setRegion(uint16 zone, uint16 region) external {
+        _regions[zone] = region;
+    }
+
+    function auctionPrices(uint16 zone, uint32 firstSlot, uint32 count)
         external
+        view
+        returns (uint256[] memory prices)
+    {
+        prices = new uint256[](count);
+        for (uint32 i = 0; i < count; ++i) prices[i] = _auctionPrices[zone][firstSlot + i];
+    }
+
+    function regionOf(uint16 zone) external view returns (uint16) {
+        return _regions[zone] == 0 ? zone : _regions[zone];
+    }
+
+    function takePositions(uint24 accountId, uint16 zone, uint32 firstSlot, uint32 count)
+        external
+        view
+        returns (SlotPosition[] memory positions)
+    {
+        if (msg.sender != address(ledger)) revert NotTheLedger(msg.sender);
+        return slotPositions(accountId, zone, firstSlot, count);
+    }
+
+    function slotPositions(uint24 accountId, uint16, uint32 firstSlot, uint32 count)
+        public
         view
         returns (SlotPosition[] memory positions)
     {

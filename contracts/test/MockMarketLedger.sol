@@ -104,7 +104,7 @@ contract MockMarketLedger is IMarketLedger {
         settledUntil = word.settledUntil();
         uint32 until = untilSlot < finalUntil ? untilSlot : finalUntil;
         if (settledUntil >= until) return settledUntil;
-        SlotPosition[] memory positions = IMarketPositions(MARKET).slotPositions(
+        SlotPosition[] memory positions = IMarketPositions(MARKET).takePositions(
             word.accountId(), word.zone(), settledUntil, until - settledUntil
         );
         uint256 free = word.free();
