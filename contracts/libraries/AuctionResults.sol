@@ -15,7 +15,8 @@ pragma solidity ^0.8.30;
 ///  | dueLots 28  | tickLots 28 | cursor 28 |       lane: collected 1 | flow 39, signed
 ///  +-------------+-------------+-----------+
 /// ```
-/// - `priceTick`: the one price in ticks; 0 if nothing traded, then no price is published.
+/// - `priceTick`: the one price in ticks. If nothing traded it is no price that anybody sees, but in a
+///   coupled auction energy may pass through such a zone, and congestion rent then needs it.
 /// - `boughtLots`, `soldLots`: per slot; they differ by the zone's net import.
 /// - `rationedSide`, `dueLots`, `tickLots`, `cursor`: the orders of the rationed side exactly at the
 ///   price, `tickLots`, share `dueLots` by the cursor rule; `cursor` counts the lots of those that took
@@ -53,11 +54,6 @@ library AuctionResults {
     uint256 private constant COLLECTED = 39;
 
     /* MAKING ONE */
-
-    /// @notice An auction in which nothing traded.
-    function withoutTrade() internal pure returns (AuctionResult) {
-        return AuctionResult.wrap(1 << CLEARED);
-    }
 
     /// @notice An auction in which everything at the price or better is filled.
     /// @dev Warning: every argument must fit its field.
@@ -126,8 +122,14 @@ library AuctionResults {
         return AuctionResult.unwrap(result) != 0;
     }
 
-    /// @notice 0 if nothing traded.
+    /// @notice Price that the auction publishes: 0 if nothing traded.
     function priceTick(AuctionResult result) internal pure returns (uint256) {
+        uint256 volumes = (MASK_38 << BOUGHT) | (MASK_38 << SOLD);
+        return AuctionResult.unwrap(result) & volumes == 0 ? 0 : result.clearingTick();
+    }
+
+    /// @notice Price at which it cleared, also if nothing traded.
+    function clearingTick(AuctionResult result) internal pure returns (uint256) {
         return (AuctionResult.unwrap(result) >> PRICE_TICK) & ((1 << 10) - 1);
     }
 

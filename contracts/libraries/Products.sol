@@ -232,6 +232,13 @@ library Products {
         return ProductId.wrap(ProductId.unwrap(product) ^ uint56(1 << 32));
     }
 
+    /// @notice The product of the same period, session and start in another zone.
+    function inZone(ProductId product, uint16 zone_) internal pure returns (ProductId) {
+        return ProductId.wrap(
+            (uint56(zone_) << 40) | (ProductId.unwrap(product) & type(uint40).max)
+        );
+    }
+
     function _before(ProductId product, uint256 ahead) private pure returns (uint256) {
         uint256 delivery = deliveryAt(product);
         return delivery > ahead ? delivery - ahead : 0;

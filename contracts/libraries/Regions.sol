@@ -35,6 +35,11 @@ library Regions {
     uint256 private constant COUNT = 128;
     uint256 private constant LINKS = 132;
 
+    /// @notice Storage key of an interconnector: `region 16 | index 8`.
+    function linkKey(uint16 region, uint256 index) internal pure returns (uint256) {
+        return (uint256(region) << 8) | index;
+    }
+
     /// @notice Word of a zone that belongs to the region of another.
     function member(uint16 head_) internal pure returns (RegionWord) {
         return RegionWord.wrap(head_);
@@ -68,6 +73,11 @@ library Regions {
         return raw == 0 || raw >> COUNT != 0;
     }
 
+    /// @notice Whether the zone never joined another nor was joined.
+    function isAlone(RegionWord word) internal pure returns (bool) {
+        return RegionWord.unwrap(word) == 0;
+    }
+
     function zoneCount(RegionWord word) internal pure returns (uint256) {
         uint256 count = (RegionWord.unwrap(word) >> COUNT) & 0xf;
         return count == 0 ? 1 : count;
@@ -78,14 +88,25 @@ library Regions {
         return RegionWord.unwrap(word) >> LINKS;
     }
 
-    function zoneAt(RegionWord word, uint256 index) internal pure returns (uint16) {
-        return uint16(RegionWord.unwrap(word) >> (16 * index));
+    /// @notice Zone number `index` of region `head_`, whose word this is; 0 is the head itself.
+    function zoneAt(RegionWord word, uint16 head_, uint256 index) internal pure returns (uint16) {
+        return index == 0 ? head_ : uint16(RegionWord.unwrap(word) >> (16 * index));
+    }
+
+    /// @notice Number of `zone` in region `head_`, whose word this is. @dev Warning: it must be one of it.
+    function indexOf(RegionWord word, uint16 head_, uint16 zone)
+        internal
+        pure
+        returns (uint256 index)
+    {
+        while (word.zoneAt(head_, index) != zone) ++index;
     }
 }
 
 /// @notice Named access to the fields of an `InterconnectorWord`.
 library InterconnectorWords {
-    uint256 internal constant MAX_POWER_W = (1 << 40) - 1;
+    /// @dev Of both ways together, in lots of 1 Wh per slot, not more than `AuctionResults.MAX_FLOW_LOTS`.
+    uint256 internal constant MAX_POWER_W = (1 << 39) - 1;
 
     uint256 private constant MASK_40 = (1 << 40) - 1;
     uint256 private constant BACK = 160;

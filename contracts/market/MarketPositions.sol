@@ -71,7 +71,7 @@ abstract contract MarketPositions is ContinuousBook, IMarketPositions {
         RegionWord word = _regions[region];
         energyWh = _tradedLots(region, slot) * LOT; // zone 0 is the head itself
         uint256 zones = word.zoneCount();
-        for (uint256 i = 1; i < zones; ++i) energyWh += _tradedLots(word.zoneAt(i), slot) * LOT;
+        for (uint256 i = 1; i < zones; ++i) energyWh += _tradedLots(word.zoneAt(region, i), slot) * LOT;
     }
 
     /// @inheritdoc IMarketPositions
