@@ -5,7 +5,8 @@ import {CertificateEntry, CertificatePool} from "../types/Settlement.sol";
 
 /// @title Certificates: who produced and who consumed verified green energy, quarter hour by quarter hour
 /// @notice Settling a MEASURED slot mints one EnergyToken base unit per Wh of verified, mintable export, once per
-/// (account, slot). Of it `min(net sold, minted)` goes to the pool of (zone, slot), the rest to the owner. Net
+/// (account, slot). Of it `min(net sold, minted)` goes to the pool of (region, slot), the rest to the owner; a
+/// region is the zones that are cleared together. Net
 /// buyers enter what they bought. The pool closes when every position of the slot has been entered, or one day
 /// after the slot's reading deadline. Then `T = min(given, wanted)` is shared among the buyers and `given - T`
 /// returned to the givers, each in proportion to its entry by the cursor rule
@@ -31,7 +32,7 @@ interface ISettlementCertificates {
 
     /// @notice The pool still takes entries: settle the others, or wait. @param enteredWh gross bought plus gross sold
     /// energy so far @param requiredWh twice the energy traded
-    error PoolNotClosed(uint16 zone, uint32 slot, uint256 enteredWh, uint256 requiredWh);
+    error PoolNotClosed(uint16 region, uint32 slot, uint256 enteredWh, uint256 requiredWh);
 
     /// @notice Claim for many accounts what one slot's pool owes them; entries claimed before are passed over.
     /// Anybody may call; tokens go to the accounts. Never paused.
@@ -41,8 +42,8 @@ interface ISettlementCertificates {
         external
         returns (uint256 retiredWh);
 
-    /// @notice Pool of a zone and slot.
-    function certificatePool(uint16 zone, uint32 slot)
+    /// @notice Pool of a region and slot. A region's id is that of its head zone.
+    function certificatePool(uint16 region, uint32 slot)
         external
         view
         returns (CertificatePool memory);

@@ -95,11 +95,12 @@ interface ISettlementZones {
     /// @notice Change the limits for tariffs set from now on. Restricted (governor).
     function setTariffBounds(TariffBounds calldata bounds) external;
 
-    /// @notice Prices of one slot's imbalance. Both 0 before the zone's first tariff.
-    /// @return shortPricePerKWh what an account pays per kWh it took beyond its position: the retail tariff, at
-    /// most the market's cap
-    /// @return longPricePerKWh what it receives per kWh it delivered beyond it: the feed-in tariff, at most the
-    /// short price; 0 if the operator's bond was below its floor when the slot began
+    /// @notice Prices of one slot's imbalance. Without auctions both are 0 before the zone's first tariff. Final once
+    /// the slot has begun, for no auction of it is cleared later.
+    /// @return shortPricePerKWh what an account pays per kWh it took beyond its position: the retail tariff or
+    /// the highest auction price covering the slot, whichever is higher, at most the market's cap
+    /// @return longPricePerKWh what it receives per kWh it delivered beyond it: the lowest of the feed-in tariff,
+    /// the auction prices covering the slot and the short price; 0 if the operator's bond was below its floor when the slot began
     function imbalancePrices(uint16 zone, uint32 slot)
         external
         view

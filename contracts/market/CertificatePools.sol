@@ -15,30 +15,30 @@ abstract contract CertificatePools is SettlementLedger {
     uint256 internal constant POOL_LANE = 64;
     uint256 internal constant POOL_MASK = (1 << POOL_LANE) - 1;
 
-    // Entry word: tag 12 | zone 16 | 4 lanes of giver 1 | cover 28 | amount 28, lane i at bit 57 i. The tag is
+    // Entry word: tag 12 | region 16 | 4 lanes of giver 1 | cover 28 | amount 28, lane i at bit 57 i. The tag is
     // `group / ENTRY_RING + 1`; 12 bits of it last for four centuries of quarter hours.
     uint256 internal constant ENTRY_LANE = 57;
     uint256 internal constant ENTRY_LANE_MASK = (1 << ENTRY_LANE) - 1;
     uint256 internal constant ENTRY_LANES_MASK = (1 << (4 * ENTRY_LANE)) - 1;
     uint256 internal constant ENTRY_COVER_AT = 28;
     uint256 internal constant ENTRY_GIVER = 1 << 56;
-    uint256 internal constant ENTRY_ZONE_AT = 228;
+    uint256 internal constant ENTRY_REGION_AT = 228;
     uint256 internal constant ENTRY_TAG_AT = 244;
     /// @dev 268 MWh per account and slot; more is entered as this (a net buyer asks for less, a giver keeps the rest).
     uint256 internal constant MAX_ENTRY_WH = (1 << 28) - 1;
 
-    function _certificatePool(uint16 zone, uint32 slot)
+    function _certificatePool(uint16 region, uint32 slot)
         internal
         view
         returns (CertificatePool memory pool)
     {
-        PoolGroup storage group = _pools[zone][slot / SLOTS_PER_GROUP];
+        PoolGroup storage group = _pools[region][slot / SLOTS_PER_GROUP];
         uint256 shift = (slot % SLOTS_PER_GROUP) * POOL_LANE;
         pool.givenWh = (group.given >> shift) & POOL_MASK;
         pool.wantedWh = (group.wanted >> shift) & POOL_MASK;
         pool.enteredWh = (group.entered >> shift) & POOL_MASK;
         pool.cursorWh = (group.cursors >> shift) & POOL_MASK;
-        pool.tradedWh = MARKET.tradedWh(zone, slot);
+        pool.tradedWh = MARKET.tradedWh(region, slot);
         pool.closed = _isClosed(slot, pool.enteredWh, pool.tradedWh);
     }
 

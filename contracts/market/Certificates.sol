@@ -18,7 +18,7 @@ abstract contract Certificates is CertificatePools {
     /// @param dueWh to transfer to the account from entries overwritten @param retiredWh to retire from those
     struct CertificateRun {
         address account;
-        uint16 zone;
+        uint16 region;
         uint256 group;
         uint256 day;
         bool open;
@@ -49,22 +49,22 @@ abstract contract Certificates is CertificatePools {
         uint256 position = (slot / SLOTS_PER_GROUP) % ENTRY_RING;
         uint256 tag = _tagOf(slot / SLOTS_PER_GROUP);
         uint256 shift = (slot % SLOTS_PER_GROUP) * ENTRY_LANE;
-        uint16 closedZone;
+        uint16 closedRegion;
         for (uint256 i = 0; i < accounts.length; ++i) {
             address account = accounts[i];
             uint256 word = _entries[account][position];
             if (word >> ENTRY_TAG_AT != tag) continue;
             uint256 lane = (word >> shift) & ENTRY_LANE_MASK;
             if (lane == 0) continue;
-            uint16 zone = uint16(word >> ENTRY_ZONE_AT);
-            if (zone != closedZone) {
-                _requireClosed(zone, slot);
-                closedZone = zone;
+            uint16 region = uint16(word >> ENTRY_REGION_AT);
+            if (region != closedRegion) {
+                _requireClosed(region, slot);
+                closedRegion = region;
             }
 
             // Effect: the entry is gone before any token moves.
             _entries[account][position] = word & ~(ENTRY_LANE_MASK << shift);
-            (uint256 dueWh, uint256 retired) = _take(account, zone, slot, lane);
+            (uint256 dueWh, uint256 retired) = _take(account, region, slot, lane);
             retiredWh += retired;
 
             // Interaction: our own token, which calls nobody.
@@ -143,7 +143,7 @@ abstract contract Certificates is CertificatePools {
                 if (word & ENTRY_LANES_MASK != 0) {
                     _takeAll(run, word, ((oldTag - 1) * ENTRY_RING + group % ENTRY_RING));
                 }
-                word = (tag << ENTRY_TAG_AT) | (uint256(run.zone) << ENTRY_ZONE_AT);
+                word = (tag << ENTRY_TAG_AT) | (uint256(run.region) << ENTRY_REGION_AT);
             }
             run.entries = word;
         }
@@ -152,12 +152,12 @@ abstract contract Certificates is CertificatePools {
 
     /// @dev Claims what is left in an entry word of an old group.
     function _takeAll(CertificateRun memory run, uint256 word, uint256 group) private {
-        uint16 zone = uint16(word >> ENTRY_ZONE_AT);
+        uint16 region = uint16(word >> ENTRY_REGION_AT);
         for (uint256 i = 0; i < SLOTS_PER_GROUP; ++i) {
             uint256 lane = (word >> (i * ENTRY_LANE)) & ENTRY_LANE_MASK;
             if (lane == 0) continue;
             (uint256 dueWh, uint256 retiredWh) =
-                _take(run.account, zone, group * SLOTS_PER_GROUP + i, lane);
+                _take(run.account, region, group * SLOTS_PER_GROUP + i, lane);
             run.dueWh += dueWh;
             run.retiredWh += retiredWh;
         }
@@ -165,11 +165,11 @@ abstract contract Certificates is CertificatePools {
 
     /// @dev What one entry of a closed pool gets. Advances the cursor of the rationed side.
     /// @return dueWh tokens to hand out @return retiredWh tokens to retire
-    function _take(address account, uint16 zone, uint256 slot, uint256 lane)
+    function _take(address account, uint16 region, uint256 slot, uint256 lane)
         private
         returns (uint256 dueWh, uint256 retiredWh)
     {
-        PoolGroup storage group = _pools[zone][slot / SLOTS_PER_GROUP];
+        PoolGroup storage group = _pools[region][slot / SLOTS_PER_GROUP];
         uint256 shift = (slot % SLOTS_PER_GROUP) * POOL_LANE;
         uint256 given = (group.given >> shift) & POOL_MASK;
         uint256 wanted = (group.wanted >> shift) & POOL_MASK;
@@ -213,7 +213,7 @@ abstract contract Certificates is CertificatePools {
     function _flush(CertificateRun memory run) private {
         if (run.group == 0) return;
         uint256 index = run.group - 1;
-        PoolGroup storage group = _pools[run.zone][index];
+        PoolGroup storage group = _pools[run.region][index];
         if (run.entered != 0) group.entered = _addLanes(group.entered, run.entered);
         if (run.given != 0) group.given = _addLanes(group.given, run.given);
         if (run.wanted != 0) group.wanted = _addLanes(group.wanted, run.wanted);
@@ -233,13 +233,13 @@ abstract contract Certificates is CertificatePools {
         }
     }
 
-    function _requireClosed(uint16 zone, uint32 slot) private view {
+    function _requireClosed(uint16 region, uint32 slot) private view {
         uint256 entered = (
-            _pools[zone][slot / SLOTS_PER_GROUP].entered >> ((slot % SLOTS_PER_GROUP) * POOL_LANE)
+            _pools[region][slot / SLOTS_PER_GROUP].entered >> ((slot % SLOTS_PER_GROUP) * POOL_LANE)
         ) & POOL_MASK;
-        uint256 traded = MARKET.tradedWh(zone, slot);
+        uint256 traded = MARKET.tradedWh(region, slot);
         if (!_isClosed(slot, entered, traded)) {
-            revert ISettlementCertificates.PoolNotClosed(zone, slot, entered, 2 * traded);
+            revert ISettlementCertificates.PoolNotClosed(region, slot, entered, 2 * traded);
         }
     }
 }

@@ -120,7 +120,7 @@ abstract contract DeliverySettlement is SettlementPayments, Certificates, SlotRe
 
         _openRun(run, first, end);
         SlotPosition[] memory positions =
-            MARKET.slotPositions(word.accountId(), word.zone(), uint32(first), uint32(end - first));
+            MARKET.takePositions(word.accountId(), word.zone(), uint32(first), uint32(end - first));
         for (uint256 slot = first; slot < end; ++slot) {
             _settleSlot(run, slot, positions[slot - first], energies[slot - first]);
         }
@@ -153,7 +153,7 @@ abstract contract DeliverySettlement is SettlementPayments, Certificates, SlotRe
         run.purse = _openPurse(run.word, run.member);
         run.prices = _runPrices(run.word.zone(), first, end - 1);
         run.certificates.account = run.account;
-        run.certificates.zone = run.word.zone();
+        run.certificates.region = MARKET.regionOf(run.word.zone());
         if (run.member.defaultedFrom != 0) {
             run.stretch = _stretches[run.account];
             run.gap = _gapAround(run.account, run.stretch.fromSlot);

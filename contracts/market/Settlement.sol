@@ -153,8 +153,7 @@ contract Settlement is
         view
         returns (uint256 shortPricePerKWh, uint256 longPricePerKWh)
     {
-        RunPrices memory prices = _runPrices(zone, slot, slot);
-        return (prices.shortPrice, prices.longPrice);
+        return _slotPrices(_runPrices(zone, slot, slot), slot);
     }
 
     /// @inheritdoc ISettlementZones
@@ -163,12 +162,12 @@ contract Settlement is
     }
 
     /// @inheritdoc ISettlementCertificates
-    function certificatePool(uint16 zone, uint32 slot)
+    function certificatePool(uint16 region, uint32 slot)
         external
         view
         returns (CertificatePool memory)
     {
-        return _certificatePool(zone, slot);
+        return _certificatePool(region, slot);
     }
 
     /// @inheritdoc ISettlementCertificates

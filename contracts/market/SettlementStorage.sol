@@ -57,7 +57,7 @@ abstract contract SettlementStorage is AccessManaged, ReentrancyGuardTransient {
         mapping(uint256 position => Claim) claims;
     }
 
-    /// @dev Certificates of four consecutive slots of one zone, 64 bits each, slot `group * 4 + i` at bit `64 i`.
+    /// @dev Certificates of four consecutive slots of one region, 64 bits each, slot `group * 4 + i` at bit `64 i`.
     /// @param given Wh put in
     /// @param wanted Wh asked for
     /// @param entered Wh bought plus Wh sold of the accounts entered
@@ -106,7 +106,7 @@ abstract contract SettlementStorage is AccessManaged, ReentrancyGuardTransient {
     /// @dev Key first slot, value `fromSlot << 128 | retail << 64 | feedIn`.
     mapping(uint16 zone => Checkpoints.Trace208) internal _tariffs;
     mapping(address account => DefaultedStretch) internal _stretches;
-    mapping(uint16 zone => mapping(uint256 group => PoolGroup)) internal _pools;
+    mapping(uint16 region => mapping(uint256 group => PoolGroup)) internal _pools;
     mapping(address account => mapping(uint256 position => uint256)) internal _entries;
 
     constructor(SettlementAddresses memory addresses, SettlementParameters memory parameters)

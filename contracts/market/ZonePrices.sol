@@ -8,41 +8,43 @@ import {ISettlementZones} from "../interfaces/ISettlementZones.sol";
 import {TariffBounds} from "../types/Settlement.sol";
 import {SettlementLedger} from "./SettlementLedger.sol";
 
-/// @notice Imbalance prices of a zone over time: from its tariffs, its bond's standing and the market's cap.
+/// @notice Imbalance prices of a zone over time: from its tariffs, its bond's standing, the prices of auctions and the
+/// market's cap.
 abstract contract ZonePrices is SettlementLedger {
     using Checkpoints for Checkpoints.Trace208;
     using SafeCast for uint256;
 
-    /// @dev Imbalance prices of a run of slots. Where they are the same throughout they are read once.
+    /// @dev What imbalance prices of a run of slots follow from.
+    /// @param first first slot of the run
+    /// @param last last slot of the run
+    /// @param constant_ whether tariff, bond's standing and cap are the same throughout
+    /// @param cap highest price for imbalance, of the last slot
+    /// @param shortPrice retail tariff within the cap, of the last slot; so is `longPrice`, the feed-in tariff
+    /// @param auctionPrices as `IMarketPositions.auctionPrices`, one entry a slot
     struct RunPrices {
         uint16 zone;
+        uint256 first;
+        uint256 last;
         bool constant_;
+        uint256 cap;
         uint256 shortPrice;
         uint256 longPrice;
+        uint256[] auctionPrices;
     }
 
     /// @dev Hard limit for any tariff: 2.8e14 units, 281 million coins of 6 decimals, 281 of 12.
     uint256 private constant MAX_TARIFF = type(uint48).max;
 
-    /// @dev Prices of the slots `first` to `last` (inclusive).
+    /// @dev Prices of the slots `first` to `last` (inclusive, at most a week).
     function _runPrices(uint16 zone, uint256 first, uint256 last)
         internal
         view
         returns (RunPrices memory prices)
     {
-        uint256 tariff = _tariffs[zone].upperLookupRecent(uint48(last));
-        uint256 standing = _bondStandings[zone].upperLookupRecent(uint48(last));
-        uint256 cap = MARKET.shortPriceCap(zone, uint32(last));
-        prices.zone = zone;
-        // In force before the first slot means in force throughout. Market terms change once in 67 days at most, so
-        // equal caps at both ends of a run are equal within it.
-        prices.constant_ = first == last
-            || ((tariff >> 128) <= first && (standing >> 1) <= first
-                && MARKET.shortPriceCap(zone, uint32(first)) == cap);
-        uint256 retail = (tariff >> 64) & type(uint64).max;
-        uint256 feedIn = standing & 1 == 1 ? tariff & type(uint64).max : 0;
-        prices.shortPrice = retail < cap ? retail : cap;
-        prices.longPrice = feedIn < prices.shortPrice ? feedIn : prices.shortPrice;
+        prices = _tariffPrices(zone, first, last);
+        // Slots have 32 bits.
+        prices.auctionPrices =
+            MARKET.auctionPrices(zone, uint32(first), uint32(last - first + 1));
     }
 
     /// @dev Prices of one slot of the run.
@@ -51,8 +53,17 @@ abstract contract ZonePrices is SettlementLedger {
         view
         returns (uint256 shortPrice, uint256 longPrice)
     {
-        if (!prices.constant_) prices = _runPrices(prices.zone, slot, slot);
-        return (prices.shortPrice, prices.longPrice);
+        uint256 auctioned = prices.auctionPrices[slot - prices.first];
+        if (!prices.constant_) prices = _tariffPrices(prices.zone, slot, slot);
+        shortPrice = prices.shortPrice;
+        longPrice = prices.longPrice;
+        if (auctioned == 0) return (shortPrice, longPrice);
+        // Who sold without delivering, or bought without using, must not gain by it.
+        uint256 highest = auctioned >> 128;
+        if (highest > prices.cap) highest = prices.cap;
+        if (highest > shortPrice) shortPrice = highest;
+        uint256 lowest = uint128(auctioned);
+        if (lowest < longPrice) longPrice = lowest;
     }
 
     /// @dev Highest short and lowest long price over [first, end): what estimated slots settle at.
@@ -62,13 +73,36 @@ abstract contract ZonePrices is SettlementLedger {
         returns (uint256 highestShort, uint256 lowestLong)
     {
         RunPrices memory prices = _runPrices(zone, first, end - 1);
-        if (prices.constant_) return (prices.shortPrice, prices.longPrice);
         lowestLong = type(uint256).max;
         for (uint256 slot = first; slot < end; ++slot) {
             (uint256 shortPrice, uint256 longPrice) = _slotPrices(prices, slot);
             if (shortPrice > highestShort) highestShort = shortPrice;
             if (longPrice < lowestLong) lowestLong = longPrice;
         }
+    }
+
+    /// @dev `RunPrices` without the auctions' part.
+    function _tariffPrices(uint16 zone, uint256 first, uint256 last)
+        private
+        view
+        returns (RunPrices memory prices)
+    {
+        uint256 tariff = _tariffs[zone].upperLookupRecent(uint48(last));
+        uint256 standing = _bondStandings[zone].upperLookupRecent(uint48(last));
+        uint256 cap = MARKET.shortPriceCap(zone, uint32(last));
+        prices.zone = zone;
+        prices.first = first;
+        prices.last = last;
+        prices.cap = cap;
+        // In force before the first slot means in force throughout. Market terms change once in 67 days at most, so
+        // equal caps at both ends of a run are equal within it.
+        prices.constant_ = first == last
+            || ((tariff >> 128) <= first && (standing >> 1) <= first
+                && MARKET.shortPriceCap(zone, uint32(first)) == cap);
+        uint256 retail = (tariff >> 64) & type(uint64).max;
+        uint256 feedIn = standing & 1 == 1 ? tariff & type(uint64).max : 0;
+        prices.shortPrice = retail < cap ? retail : cap;
+        prices.longPrice = feedIn < prices.shortPrice ? feedIn : prices.shortPrice;
     }
 
     /// @dev Stores the bond. When it crosses the floor, slots that start later pay (or no longer pay) a feed-in

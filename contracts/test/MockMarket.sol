@@ -8,7 +8,7 @@ import {IMarketPositions} from "../interfaces/IMarketPositions.sol";
 import {AccountWord} from "../types/AccountWord.sol";
 import {SlotPosition} from "../types/Market.sol";
 
-/// @notice A market whose positions a test writes down, and that locks what a test says.
+/// @notice A market whose positions, auction prices and regions a test writes down, and that locks what a test says.
 contract MockMarket is IMarketPositions {
     using SafeCast for uint256;
 
@@ -30,10 +30,12 @@ contract MockMarket is IMarketPositions {
     mapping(uint24 accountId => mapping(uint32 slot => PackedPosition)) private _positions;
     mapping(uint16 region => mapping(uint32 slot => uint256)) public tradedWh;
     mapping(uint16 zone => mapping(uint32 slot => uint256)) private _auctionPrices;
-    mapping(uint16 zone => uint16) private _regions;
+    mapping(uint16 zone => uint16 region) private _regions;
 
     /// @notice The account word that `adjustLock` answered.
     event Answered(AccountWord word);
+    /// @notice Settlement took positions over a run of slots.
+    event Taken(uint24 accountId, uint16 zone, uint32 firstSlot, uint32 count);
 
     function connect(IMarketLedger ledger_) external {
         ledger = ledger_;
@@ -64,10 +66,21 @@ contract MockMarket is IMarketPositions {
         }
     }
 
-    function setTraded(uint16 zone, uint32 firstSlot, uint256[] calldata energiesWh) external {
+    function setTraded(uint16 region, uint32 firstSlot, uint256[] calldata energiesWh) external {
         for (uint32 i = 0; i < energiesWh.length; ++i) {
-            tradedWh[zone][firstSlot + i] = energiesWh[i];
+            tradedWh[region][firstSlot + i] = energiesWh[i];
         }
+    }
+
+    /// @param prices one a slot, `highest << 128 | lowest`
+    function setAuctionPrices(uint16 zone, uint32 firstSlot, uint256[] calldata prices) external {
+        for (uint32 i = 0; i < prices.length; ++i) {
+            _auctionPrices[zone][firstSlot + i] = prices[i];
+        }
+    }
+
+    function setRegion(uint16 zone, uint16 region) external {
+        _regions[zone] = region;
     }
 
     function adjustLock(address account, int256 lockDelta) external returns (AccountWord word) {
@@ -87,14 +100,13 @@ contract MockMarket is IMarketPositions {
         return ledger.settleUpTo(account, untilSlot);
     }
 
-    function setAuctionPrices(uint16 zone, uint32 firstSlot, uint256[] calldata prices) external {
-        for (uint32 i = 0; i < prices.length; ++i) {
-            _auctionPrices[zone][firstSlot + i] = prices[i];
-        }
-    }
-
-    function setRegion(uint16 zone, uint16 region) external {
-        _regions[zone] = region;
+    function takePositions(uint24 accountId, uint16 zone, uint32 firstSlot, uint32 count)
+        external
+        returns (SlotPosition[] memory positions)
+    {
+        if (msg.sender != address(ledger)) revert NotTheLedger(msg.sender);
+        emit Taken(accountId, zone, firstSlot, count);
+        return slotPositions(accountId, zone, firstSlot, count);
     }
 
     function auctionPrices(uint16 zone, uint32 firstSlot, uint32 count)
@@ -103,20 +115,14 @@ contract MockMarket is IMarketPositions {
         returns (uint256[] memory prices)
     {
         prices = new uint256[](count);
-        for (uint32 i = 0; i < count; ++i) prices[i] = _auctionPrices[zone][firstSlot + i];
+        for (uint32 i = 0; i < count; ++i) {
+            prices[i] = _auctionPrices[zone][firstSlot + i];
+        }
     }
 
-    function regionOf(uint16 zone) external view returns (uint16) {
-        return _regions[zone] == 0 ? zone : _regions[zone];
-    }
-
-    function takePositions(uint24 accountId, uint16 zone, uint32 firstSlot, uint32 count)
-        external
-        view
-        returns (SlotPosition[] memory positions)
-    {
-        if (msg.sender != address(ledger)) revert NotTheLedger(msg.sender);
-        return slotPositions(accountId, zone, firstSlot, count);
+    function regionOf(uint16 zone) external view returns (uint16 region) {
+        region = _regions[zone];
+        if (region == 0) region = zone;
     }
 
     function slotPositions(uint24 accountId, uint16, uint32 firstSlot, uint32 count)

@@ -123,11 +123,11 @@ struct DefaultedStretch {
     uint64 lowestLongPrice;
 }
 
-/// @notice Certificate pool of one zone and slot, in Wh.
+/// @notice Certificate pool of one region and slot, in Wh.
 /// @param givenWh minted energy that net sellers put in
 /// @param wantedWh energy that net buyers ask for
 /// @param enteredWh gross energy bought plus gross energy sold of all accounts entered so far
-/// @param tradedWh energy traded in the zone for the slot; complete once `enteredWh` is twice this
+/// @param tradedWh energy traded in the region for the slot; complete once `enteredWh` is twice this
 /// @param cursorWh entries that have claimed on the rationed side (see the cursor rule)
 /// @param closed whether claims are open and entries are over
 struct CertificatePool {

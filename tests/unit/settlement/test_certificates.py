@@ -168,7 +168,7 @@ def test_claim__pool_open__reverts(world: World, slot: int) -> None:
     enter(world, slot, [(world.anna, sold(600), 0, 600)])
 
     with ape.reverts(
-        world.settlement.PoolNotClosed, zone=ZONE, slot=slot, enteredWh=600, requiredWh=1200
+        world.settlement.PoolNotClosed, region=ZONE, slot=slot, enteredWh=600, requiredWh=1200
     ):
         claim(world, slot, world.anna)
 

@@ -1,7 +1,7 @@
 """Gas of settlement and certificates: what was measured may not grow by more than 3 %.
 
-The market and the registry answer from one storage word a slot each here and take about 7,700 of
-a slot's gas in a run and 13,000 in a batch. Entries and pools are written for the first time: a
+The market and the registry answer from one or two storage words a slot each here and take about
+10,000 of a slot's gas in a run and 18,000 in a batch. Entries and pools are written for the first time: a
 used entry word costs 17,100 less. The ceilings of the design are lower (12,000 a slot in a run,
 16,000 an account in a batch, 9,000 a claim) and not met yet.
 """
@@ -51,8 +51,8 @@ def test_gas__run_of_96_slots(world: World) -> None:
     without = per_unit(world.settle(plain, slot + RUN_SLOTS), RUN_SLOTS)
     traded = per_unit(world.settle(seller, slot + RUN_SLOTS), RUN_SLOTS)
 
-    assert without <= 17_400
-    assert traded <= 25_300
+    assert without <= 20_400
+    assert traded <= 28_100
 
 
 def test_gas__batch_of_50_accounts(world: World) -> None:
@@ -77,6 +77,6 @@ def test_gas__batch_of_50_accounts(world: World) -> None:
     entered = per_unit(cursors[1], BATCH)
     claim = per_unit(claimed, BATCH)
     assert world.energy.totalSupply() == 0
-    assert settled <= 42_700
-    assert entered <= 74_400
+    assert settled <= 49_200
+    assert entered <= 80_100
     assert claim <= 10_000
