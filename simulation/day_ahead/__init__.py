@@ -1,0 +1,1 @@
+"""Replay of a recorded day-ahead market through the sealed auction's contract."""
