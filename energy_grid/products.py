@@ -23,7 +23,7 @@ _DAY = 86_400
 EXTENSION_SECONDS = 300
 """How long a gate moves when the price would jump, and how long after the gate that can happen."""
 COUPLED_WINDOW_SECONDS = 600
-"""How long after the gate a region's zones can only be cleared together."""
+"""How long after the gate (extended or not) a region's zones can only be cleared together."""
 MAX_ZONE = 2**16 - 1
 MAX_SLOT = 2**32 - 1
 MAX_PRODUCT_ID = 2**56 - 1
@@ -187,11 +187,6 @@ class Product:
     def extended_gate_at(self) -> UnixSeconds:
         """The gate of an auction that was extended; until then it can be."""
         return UnixSeconds(self.gate_at + EXTENSION_SECONDS)
-
-    @property
-    def coupled_until(self) -> UnixSeconds:
-        """First second at which the zones of a region may be cleared one by one."""
-        return UnixSeconds(self.gate_at + COUPLED_WINDOW_SECONDS)
 
     def in_zone(self, zone: int) -> Product:
         """The same product of another zone."""

@@ -11,11 +11,11 @@ price or higher, *buyers above* of those whose limit is strictly higher; *seller
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from energy_grid.ids import Side
+from energy_grid.model.auction_record import AuctionResult
 from energy_grid.model.cursor import Sharing
-from energy_grid.model.refused import Refused
 
 
 @dataclass(frozen=True)
@@ -97,110 +97,27 @@ def is_clearing_interval(curves: Curves, low: int, high: int) -> bool:
     return nothing_lower and nothing_higher
 
 
-@dataclass(frozen=True)
-class Clearing:
-    """The outcome. `price_tick` is None if nothing traded: such an auction publishes no price."""
-
-    interval: Interval
-    price_tick: int | None
-    volume_lots: int
+def outcome(curves: Curves, interval: Interval) -> AuctionResult:
+    """What the auction comes to at the middle of its clearing interval."""
+    price = interval.midpoint
+    volume = curves.traded(price) if curves.crosses() else 0
+    return result_at(curves, price, bought=volume, sold=volume)
 
 
-@dataclass
-class CallAuction:
-    """One auction from its first order to the last claim.
+def result_at(curves: Curves, price: int, *, bought: int, sold: int) -> AuctionResult:
+    """The result if so much is bought and sold at a price.
 
-    A participant has one position per side and tick. After the gate, anyone may close the auction
-    with the clearing interval; then each position is claimed once and learns what it traded.
+    Everybody strictly better than the price is filled; what is left of the volume goes to those
+    exactly at the price. On the shorter side that is all they asked for.
     """
-
-    first_tick: int = 1
-    last_tick: int = 1023
-    positions: dict[tuple[int, Side, int], int] = field(default_factory=dict)
-    clearing: Clearing | None = None
-    claimed: set[tuple[int, Side, int]] = field(default_factory=set)
-    _rationed: dict[Side, Sharing] = field(default_factory=dict)
-
-    def place(self, account: int, side: Side, tick: int, lots: int) -> None:
-        """Add `lots` to the account's position on this side and tick."""
-        self._require_open()
-        if not self.first_tick <= tick <= self.last_tick:
-            raise Refused("TickOutOfRange", given=tick, first=self.first_tick, last=self.last_tick)
-        if lots <= 0:
-            raise Refused("NothingToTrade", lots=lots)
-        key = (account, side, tick)
-        self.positions[key] = self.positions.get(key, 0) + lots
-
-    def withdraw(self, account: int, side: Side, tick: int) -> int:
-        """Take a position back before the gate. Returns its lots."""
-        self._require_open()
-        key = (account, side, tick)
-        if key not in self.positions:
-            raise Refused("NoSuchPosition", account=account, side=side.name, tick=tick)
-        return self.positions.pop(key)
-
-    def curves(self) -> Curves:
-        """Demand and supply as they stand."""
-        lots_by_tick: dict[Side, dict[int, int]] = {
-            Side.BUY: {},
-            Side.SELL: {},
-        }
-        for (_, side, tick), lots in self.positions.items():
-            of_side = lots_by_tick[side]
-            of_side[tick] = of_side.get(tick, 0) + lots
-        return Curves(
-            lots_by_tick[Side.BUY],
-            lots_by_tick[Side.SELL],
-            self.first_tick,
-            self.last_tick,
-        )
-
-    def clear(self, low: int, high: int) -> Clearing:
-        """Close the auction with a proposed clearing interval; only the right one is accepted."""
-        self._require_open()
-        curves = self.curves()
-        if not is_clearing_interval(curves, low, high):
-            raise Refused("NotTheClearingInterval", low=low, high=high)
-        interval = Interval(low, high)
-        if not curves.crosses():
-            self.clearing = Clearing(interval, None, 0)
-            return self.clearing
-        price = interval.midpoint
-        volume = curves.traded(price)
-        # Everybody strictly better than the price is filled; what is left of the volume goes to
-        # those exactly at the price. On the shorter side that is all they asked for.
-        self._rationed = {
+    sharing = {}
+    if bought or sold:
+        sharing = {
             Side.BUY: Sharing(
-                total=volume - curves.buyers_above(price),
-                whole=curves.buy_lots.get(price, 0),
+                total=bought - curves.buyers_above(price), whole=curves.buy_lots.get(price, 0)
             ),
             Side.SELL: Sharing(
-                total=volume - curves.sellers_below(price),
-                whole=curves.sell_lots.get(price, 0),
+                total=sold - curves.sellers_below(price), whole=curves.sell_lots.get(price, 0)
             ),
         }
-        self.clearing = Clearing(interval, price, volume)
-        return self.clearing
-
-    def claim(self, account: int, side: Side, tick: int) -> int:
-        """Lots that this position traded, at the clearing price. Each position claims once."""
-        if self.clearing is None:
-            raise Refused("NotCleared")
-        key = (account, side, tick)
-        if key not in self.positions:
-            raise Refused("NoSuchPosition", account=account, side=side.name, tick=tick)
-        if key in self.claimed:
-            raise Refused("AlreadyClaimed", account=account, side=side.name, tick=tick)
-        self.claimed.add(key)
-        lots = self.positions[key]
-        price = self.clearing.price_tick
-        if price is None:
-            return 0
-        if tick == price:
-            return self._rationed[side].take(lots)
-        strictly_better = tick > price if side is Side.BUY else tick < price
-        return lots if strictly_better else 0
-
-    def _require_open(self) -> None:
-        if self.clearing is not None:
-            raise Refused("AlreadyCleared")
+    return AuctionResult(price, bought, sold, sharing)

@@ -1,7 +1,7 @@
 """Granular certificates: who may call which Wh solar. Specification, section 7.
 
-Pools are kept per zone and slot. A net seller gives what it was minted for, a net buyer wants what
-it bought; the smaller of both sums changes hands, shared by the cursor rule.
+Pools are kept per region and slot. A net seller gives what it was minted for, a net buyer wants
+what it bought; the smaller of both sums changes hands, shared by the cursor rule.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Entry:
 
 @dataclass
 class Pool:
-    """The certificates of one zone and slot.
+    """The certificates of one region and slot.
 
     Attributes:
         entered_wh: Gross energy bought plus gross energy sold of everybody who entered.
@@ -65,9 +65,9 @@ class Certificates:
     pools: dict[tuple[int, int], Pool] = field(default_factory=dict)
     minted_slots: set[tuple[str, int]] = field(default_factory=set)
 
-    def pool(self, zone: int, slot: int) -> Pool:
-        """The pool of a zone and slot, empty at first."""
-        return self.pools.setdefault((zone, slot), Pool())
+    def pool(self, region: int, slot: int) -> Pool:
+        """The pool of a region and slot, empty at first."""
+        return self.pools.setdefault((region, slot), Pool())
 
     @property
     def pooled_wh(self) -> int:
@@ -92,7 +92,7 @@ class Certificates:
         self,
         *,
         account: str,
-        zone: int,
+        region: int,
         slot: int,
         bought_wh: int,
         sold_wh: int,
@@ -115,16 +115,16 @@ class Certificates:
         self._give(account, minted_wh - given_wh)
         if not bought_wh and not sold_wh:
             return
-        pool = self.pool(zone, slot)
+        pool = self.pool(region, slot)
         pool.entered_wh += bought_wh + sold_wh
         pool.given_wh += given_wh
         pool.wanted_wh += wanted_wh
         if given_wh or wanted_wh:
             pool.entries[account] = Entry(given_wh, wanted_wh, cover_wh if wanted_wh else 0)
 
-    def claim(self, zone: int, slot: int, account: str) -> int:
+    def claim(self, region: int, slot: int, account: str) -> int:
         """Hand an account its share of a closed pool. Returns what is retired for it."""
-        pool = self.pool(zone, slot)
+        pool = self.pool(region, slot)
         if account not in pool.entries:
             return 0  # nothing entered, or claimed before
         returned, shared, cover = pool.take(account)

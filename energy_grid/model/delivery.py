@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from energy_grid.day_words import Quality
-from energy_grid.model.certificates import Certificates
+from energy_grid.model.certificates import Certificates, Pool
 from energy_grid.model.ledger import Account, Claim, Ledger
 from energy_grid.model.meters import MeterRegistry
 from energy_grid.model.refused import Refused
@@ -147,6 +147,7 @@ class Delivery:
         kept_for_older_claims = operator.account.free if claims_wait else 0
         operator.account.free -= kept_for_older_claims
         claimed = Claim(account, 0)
+        self.trading.take_positions(account, run)
         for slot in run:
             self._settle_slot(account, slot, claimed, now)
         account.settled_until = run.stop
@@ -259,7 +260,8 @@ class Delivery:
     def prices(self, zone: int, slot: int) -> ImbalancePrices:
         """Prices of one slot's imbalance."""
         cap = self.trading.zone(zone).terms_at(slot).short_price_cap
-        return self.tariffs[zone].prices(slot, cap)
+        auction_prices = self.trading.auction_prices(zone, slot)
+        return self.tariffs[zone].prices(slot, cap, auction_prices)
 
     def _worst_prices_of_gap(
         self, account: Account, slot: int, prices: ImbalancePrices
@@ -315,7 +317,7 @@ class Delivery:
         measured = energy.quality is Quality.MEASURED
         self.certificates.enter(
             account=account.address,
-            zone=account.zone,
+            region=self.trading.region_of(account.zone),
             slot=slot,
             bought_wh=position.bought_wh,
             sold_wh=position.sold_wh,
@@ -332,22 +334,27 @@ class Delivery:
             self.ledger.accounts[address]
             for address in addresses
             if address in self.ledger.accounts
-            and address in self.certificates.pool(self.ledger.accounts[address].zone, slot).entries
+            and address in self._pool(self.ledger.accounts[address], slot).entries
         ]
         for account in entered:
-            if not self.pool_closed(account.zone, slot, now):
-                raise Refused("PoolNotClosed", zone=account.zone, slot=slot)
+            region = self.trading.region_of(account.zone)
+            if not self.pool_closed(region, slot, now):
+                raise Refused("PoolNotClosed", region=region, slot=slot)
         return sum(
-            self.certificates.claim(account.zone, slot, account.address) for account in entered
+            self.certificates.claim(self.trading.region_of(account.zone), slot, account.address)
+            for account in entered
         )
 
-    def pool_closed(self, zone: int, slot: int, now: int) -> bool:
+    def _pool(self, account: Account, slot: int) -> Pool:
+        return self.certificates.pool(self.trading.region_of(account.zone), slot)
+
+    def pool_closed(self, region: int, slot: int, now: int) -> bool:
         """Everybody who traded has entered, or time is up."""
         if slot_of(now) <= slot:
             return False
-        entered_wh = self.certificates.pool(zone, slot).entered_wh
+        entered_wh = self.certificates.pool(region, slot).entered_wh
         return (
-            entered_wh == 2 * self.trading.traded_wh(zone, slot)
+            entered_wh == 2 * self.trading.traded_wh(region, slot)
             or now >= reading_deadline(slot) + POOL_GRACE_SECONDS
         )
 

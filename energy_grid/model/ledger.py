@@ -7,6 +7,7 @@ deposit or a withdrawal.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from energy_grid.model.refused import Refused
@@ -85,6 +86,7 @@ class Ledger:
     Attributes:
         ids_given: Number of short account ids used up so far.
         others: Money of accounts that the model does not follow (it may begin in mid-life).
+        outsiders: Money of addresses that take no part in the market (owners of lines).
     """
 
     security_deposit: int
@@ -96,6 +98,7 @@ class Ledger:
     tracked_total: int = 0
     ids_given: int = 0
     others: int = 0
+    outsiders: dict[str, Account] = field(default_factory=dict)
 
     # --- who ---
 
@@ -109,6 +112,12 @@ class Ledger:
         """An account by its short id."""
         return next(one for one in self.accounts.values() if one.account_id == account_id)
 
+    def outsider(self, address: str) -> Account:
+        """The money of an address that is not enrolled; the treasury is one."""
+        if address == self.treasury.address:
+            return self.treasury
+        return self.outsiders.setdefault(address, Account(address))
+
     def is_secured(self, account: Account) -> bool:
         """Whether the required security deposit is posted in full."""
         return account.security >= self.security_deposit
@@ -118,6 +127,7 @@ class Ledger:
         return (
             sum(one.free + one.locked + one.security for one in self.accounts.values())
             + self.treasury.free
+            + sum(one.free for one in self.outsiders.values())
             + sum(operator.bond for operator in self.operators.values())
             + self.clearing
             + self.others
@@ -137,8 +147,7 @@ class Ledger:
 
     def withdraw(self, address: str, amount: int) -> None:
         """Free money goes out, if nothing is owed."""
-        known = {**self.accounts, self.treasury.address: self.treasury}
-        account = known.get(address, Account(address))
+        account = self.accounts.get(address) or self.outsider(address)
         self._refuse_debts(account)
         if amount == 0:
             raise Refused("NothingToMove")
@@ -148,8 +157,7 @@ class Ledger:
 
     def withdraw_all(self, address: str) -> int:
         """All free money goes out. Returns how much that was."""
-        known = {**self.accounts, self.treasury.address: self.treasury}
-        amount = known[address].free if address in known else 0
+        amount = (self.accounts.get(address) or self.outsider(address)).free
         self.withdraw(address, amount)
         return amount
 
@@ -198,10 +206,25 @@ class Ledger:
         account.free -= lock_delta
         account.locked += lock_delta
 
+    def adjust_locks(self, changes: Sequence[tuple[Account, int]], now: int = 0) -> None:
+        """Several locks at once, all or none."""
+        for account, lock_delta in changes:
+            self.adjust_lock(account, lock_delta, now)
+
     def bring_forward(self, account: Account, now: int) -> None:
         """A trader that never had a meter and holds no locks has nothing to settle."""
         if account.has_nothing_to_settle:
             account.settled_until = max(account.settled_until, slot_of(now))
+
+    # --- rent ---
+
+    def credit_rent(self, owner: str, amount: int) -> None:
+        """What buyers paid beyond what sellers received, because a line was full."""
+        self.clearing -= amount
+        if owner in self.accounts:
+            self.credit(self.accounts[owner], amount)
+        else:
+            self.outsider(owner).free += amount
 
     # --- debts ---
 

@@ -64,13 +64,23 @@ class ZoneTariffs:
             raise Refused("TariffAboveCap", given=tariff.retail_per_kwh, allowed=cap)
         self.tariffs.set_from(from_slot, tariff)
 
-    def prices(self, slot: int, cap: int) -> ImbalancePrices:
-        """Prices of one slot's imbalance."""
-        tariff = self.tariffs.at(slot)
-        if tariff is None:
-            return ImbalancePrices(0, 0)
-        short_price = min(tariff.retail_per_kwh, cap)
-        long_price = min(tariff.feed_in_per_kwh, short_price)
+    def prices(
+        self, slot: int, cap: int, auction_prices: tuple[int, int] | None = None
+    ) -> ImbalancePrices:
+        """Prices of one slot's imbalance: the tariff, unless auctions were dearer or cheaper.
+
+        Args:
+            slot: the slot.
+            cap: most that anybody can owe.
+            auction_prices: highest and lowest price that auctions published for it.
+        """
+        tariff = self.tariffs.at(slot) or Tariff(0, 0)
+        short_price, long_price = tariff.retail_per_kwh, tariff.feed_in_per_kwh
+        if auction_prices is not None:
+            highest, lowest = auction_prices
+            short_price, long_price = max(short_price, highest), min(long_price, lowest)
+        short_price = min(short_price, cap)
+        long_price = min(long_price, short_price)
         if not self.bond_suffices.at(slot):
             long_price = 0
         return ImbalancePrices(short_price, long_price)

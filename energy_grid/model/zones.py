@@ -48,12 +48,19 @@ class Halt:
 
 @dataclass
 class ZoneMarket:
-    """One zone as the market sees it."""
+    """One zone as the market sees it.
+
+    Attributes:
+        reference_per_kwh: the price that collars are drawn around; 0 if none is known.
+        region: the region it has joined; 0 while it is one of its own.
+    """
 
     zone: int
     terms: Schedule[MarketTerms] = field(default_factory=Schedule)
     halt: Halt | None = None
     orders_accepted: int = 0
+    reference_per_kwh: int = 0
+    region: int = 0
 
     def terms_at(self, slot: int) -> MarketTerms:
         """Terms of the products that start at `slot`."""

@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 from energy_grid import slots, units
 from energy_grid.errors import EnergyGridError, InvalidValueError
 from energy_grid.ids import OrderId, Side, TransactionId
-from energy_grid.products import Period, Product, Session, hour_product_for_expiry
+from energy_grid.products import (
+    COUPLED_WINDOW_SECONDS,
+    Period,
+    Product,
+    Session,
+    hour_product_for_expiry,
+)
 
 NOON = 1_700_000_000 - 1_700_000_000 % 86_400 + 43_200
 
@@ -151,15 +157,15 @@ def test_product__auction__extension_and_coupled_window_end_before_delivery(prod
     auction = product.in_session(Session.AUCTION)
 
     assert auction.extended_gate_at == auction.gate_at + 300
-    assert auction.coupled_until == auction.gate_at + 600 < auction.starts_at
+    assert auction.extended_gate_at + COUPLED_WINDOW_SECONDS < auction.starts_at
 
 
 def test_product__windows_of_overlapping_products__end_before_shorter_ones_begin():
     # What longer products left of an interconnector is known when a shorter one is cleared.
     start = slots.week_start(slots.slot_of(NOON))
     for longer, shorter in itertools.pairwise(sorted(Period, reverse=True)):
-        last_window_end = Product.auction(1, longer, start).coupled_until
-        assert last_window_end < Product.auction(1, shorter, start).gate_at
+        extended_gate = Product.auction(1, longer, start).extended_gate_at
+        assert extended_gate + COUPLED_WINDOW_SECONDS < Product.auction(1, shorter, start).gate_at
 
 
 def test_product__other_zone_or_session__same_delivery():

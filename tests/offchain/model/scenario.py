@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from energy_grid.curves import Curve, Step
 from energy_grid.eip712 import MeterKind, MeterReading
 from energy_grid.ids import Side
+from energy_grid.model.auction_record import AuctionResult
+from energy_grid.model.call_auction import clearing_interval
 from energy_grid.model.market import Market
 from energy_grid.model.metering import Outcome
 from energy_grid.model.meters import Meter, Registration
@@ -39,13 +42,17 @@ class Neighbourhood:
         bounds = TariffBounds(0, CAP, 0, CAP)
         # Two days before the day of delivery.
         self.market = Market(DAY - 2 * 86_400, SECURITY, BOND, bounds)
+        self.open_zone(ZONE, OPERATOR)
+
+    def open_zone(self, zone: int, operator: str) -> None:
+        """Give a zone its terms, operator and tariffs."""
         terms = MarketTerms(CAP, self.network_fee, self.trading_fee_bps)
-        self.market.trading.zone(ZONE).set_terms(0, terms, self.market.now)
-        self.market.appoint_operator(ZONE, OPERATOR)
-        self.market.ledger.deposit(OPERATOR, 10 * BOND)
-        self.market.post_bond(OPERATOR, BOND)
+        self.market.trading.zone(zone).set_terms(0, terms, self.market.now)
+        self.market.appoint_operator(zone, operator)
+        self.market.ledger.deposit(operator, 10 * BOND)
+        self.market.post_bond(operator, BOND)
         self.market.set_tariff(
-            OPERATOR, ZONE, slot_of(self.market.now) + 1, Tariff(320_000, 80_000)
+            operator, zone, slot_of(self.market.now) + 1, Tariff(320_000, 80_000)
         )
 
     def member(
@@ -55,27 +62,30 @@ class Neighbourhood:
         money: int = 100_000_000,
         kind: MeterKind = MeterKind.CONNECTION,
         rated_w: int = 10_000,
+        zone: int = ZONE,
     ) -> Meter:
         """Register a connection that begins with the day, enrol its owner, give it money."""
-        meter = self.meter(name, kind=kind, rated_w=rated_w)
+        meter = self.meter(name, kind=kind, rated_w=rated_w, zone=zone)
         self.market.enrol(name)
         self.market.ledger.deposit(name, money + SECURITY)
         self.market.ledger.post_security(name, SECURITY)
         return meter
 
-    def meter(self, owner: str, *, kind: MeterKind, rated_w: int = 10_000) -> Meter:
+    def meter(
+        self, owner: str, *, kind: MeterKind, rated_w: int = 10_000, zone: int = ZONE
+    ) -> Meter:
         """Register a meter whose registers stand at 0 when the day begins."""
         device = f"{kind.name} of {owner}"
         registration = Registration(
-            device, owner, ZONE, kind, rated_w, rated_w, 10**9, first_slot=SLOT
+            device, owner, zone, kind, rated_w, rated_w, 10**9, first_slot=SLOT
         )
         meter = self.market.metering.registry.register(registration, device, self.market.now)
         self.registers[meter.meter_id] = (SLOT, 0, 0)
         return meter
 
-    def trader(self, name: str, *, money: int = 100_000_000) -> None:
+    def trader(self, name: str, *, money: int = 100_000_000, zone: int = ZONE) -> None:
         """Somebody without a meter."""
-        self.market.join_as_trader(name, ZONE)
+        self.market.join_as_trader(name, zone)
         self.market.ledger.deposit(name, money)
 
     def place(
@@ -114,6 +124,20 @@ class Neighbourhood:
             Wh(exported),
         )
         return self.market.metering.submit(reading, meter.registration.device, self.market.now)
+
+    def curve(self, name: str, product: Product, *steps: Step) -> None:
+        """Place a curve on the member's own behalf."""
+        self.market.trading.place_curve(name, Curve(product, steps), self.market.now)
+
+    def clear(self, product: Product) -> AuctionResult | None:
+        """Clear an auction rightly."""
+        trading = self.market.trading
+        interval = clearing_interval(trading.curves_in(product))
+        return trading.clear(product.id, interval.low, interval.high, self.market.now)
+
+    def locked(self, name: str) -> int:
+        """Locked money of an account."""
+        return self.market.ledger.account(name).locked
 
     def wealth(self, name: str) -> int:
         """Free and locked money of an account."""

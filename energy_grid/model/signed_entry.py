@@ -1,0 +1,130 @@
+"""Auction orders signed off chain, relayed in batches. Section 4."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from itertools import groupby
+
+from energy_grid.curves import Curve
+from energy_grid.model.auction_entry import AuctionEntry
+from energy_grid.model.refused import Refused
+
+
+class SkipReason(IntEnum):
+    """Why an item of a batch was left out, as numbered on chain."""
+
+    SIGNATURE = 0
+    UNKNOWN_SIGNER = 1
+    FROM_THE_FUTURE = 2
+    SUPERSEDED = 3
+    VOIDED = 4
+    PRODUCT = 5
+    HALTED = 6
+    ZONE = 7
+    STEPS = 8
+    COLLAR = 9
+    ADDITIONS = 10
+    LEVEL_FULL = 11
+    CAPACITY = 12
+    UNSETTLED = 13
+    ACCOUNT = 14
+    FUNDS = 15
+
+
+REASONS = {
+    "NotEnrolled": SkipReason.UNKNOWN_SIGNER,
+    "PeriodUnknown": SkipReason.PRODUCT,
+    "SessionUnavailable": SkipReason.PRODUCT,
+    "StartMisaligned": SkipReason.PRODUCT,
+    "NotOpenYet": SkipReason.PRODUCT,
+    "GateClosed": SkipReason.PRODUCT,
+    "TradingHalted": SkipReason.HALTED,
+    "NotHomeZone": SkipReason.ZONE,
+    "ZoneNotOpen": SkipReason.ZONE,
+    "PriceAboveCap": SkipReason.STEPS,
+    "PriceOutsideCollar": SkipReason.COLLAR,
+    "OnlyAdditions": SkipReason.ADDITIONS,
+    "LevelFull": SkipReason.LEVEL_FULL,
+    "CapacityExceeded": SkipReason.CAPACITY,
+    "SettleFirst": SkipReason.UNSETTLED,
+    "SettlementReached": SkipReason.UNSETTLED,
+    "OperatorCannotTrade": SkipReason.ACCOUNT,
+    "ArrearsOutstanding": SkipReason.ACCOUNT,
+    "SecurityDepositMissing": SkipReason.ACCOUNT,
+    "InsufficientFree": SkipReason.FUNDS,
+}
+"""What a refusal is reported as when it must not stop a batch."""
+
+
+@dataclass(frozen=True)
+class SignedCurve:
+    """A curve and who signed it; None if the signature fits nobody."""
+
+    curve: Curve
+    signed_at: int
+    signer: str | None
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """An item of a batch that was left out."""
+
+    index: int
+    signer: str | None
+    reason: SkipReason
+
+
+class SignedEntry(AuctionEntry):
+    """Signed orders on their way into the same book. The newest signature wins."""
+
+    def place_signed(self, items: Sequence[SignedCurve], now: int) -> list[Skipped]:
+        """Place what can be placed. Returns what could not, and why: nobody can block a batch."""
+        self._refuse_split_signers(items)
+        skipped = []
+        for index, item in enumerate(items):
+            reason = self._reason_to_skip(item, now)
+            if reason is None:
+                try:
+                    self._place_signed(item, now)
+                except Refused as refusal:
+                    reason = REASONS[refusal.error_name]
+            if reason is not None:
+                skipped.append(Skipped(index, item.signer, reason))
+        return skipped
+
+    @staticmethod
+    def _refuse_split_signers(items: Sequence[SignedCurve]) -> None:
+        """Orders of one account stand together, so that its money is moved once."""
+        groups = [signer for signer, _ in groupby(item.signer for item in items) if signer]
+        for index, signer in enumerate(groups):
+            if signer in groups[:index]:
+                raise Refused("SignerSplit", signer=signer)
+
+    def _reason_to_skip(self, item: SignedCurve, now: int) -> SkipReason | None:
+        if item.signer is None:
+            return SkipReason.SIGNATURE
+        account = self.ledger.accounts.get(item.signer)
+        if account is None:
+            return SkipReason.UNKNOWN_SIGNER
+        if item.signed_at > now:
+            return SkipReason.FROM_THE_FUTURE
+        record = self.curve_of(account.account_id, item.curve.product)
+        if record is not None and item.signed_at <= record.signed_at:
+            return SkipReason.SUPERSEDED
+        if item.signed_at <= self.voided_at.get(item.signer, -1):
+            return SkipReason.VOIDED
+        return None
+
+    def _place_signed(self, item: SignedCurve, now: int) -> None:
+        assert item.signer is not None
+        account = self.ledger.account(item.signer)
+        self._check_curve(item.curve, account.zone, now)
+        with self.all_or_nothing():
+            self.ledger.adjust_lock(account, self._lock_change(account, [item.curve]), now)
+            self._enter_curve(account, item.curve, now, signed_at=item.signed_at)
+
+    def void_signed_orders(self, sender: str, now: int) -> None:
+        """All that the sender signed until now counts for nothing, unless it stands already."""
+        self.voided_at[sender] = now
