@@ -83,6 +83,7 @@ class AuctionClearing(AuctionEntry):
         product = auction_product(product_id)
         if not self._is_decided(product, now):
             raise Refused("NotCleared", product=product_id)
+        self.zone(product.zone).terms_at(product.start_slot)
         return sum(self._claim(product, address) for address in addresses)
 
     def claim_products(self, address: str, product_ids: Sequence[int], now: int) -> int:

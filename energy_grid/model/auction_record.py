@@ -84,6 +84,11 @@ class AuctionResult:
             return None
         return next((step for step in steps if step.limit_tick == self.price_tick), None)
 
+    def is_shared(self, steps: tuple[Step, ...]) -> bool:
+        """Whether what these steps get depends on who else claims, and when."""
+        at_price = self.step_at_price(steps)
+        return at_price is not None and at_price.side is self.rationed_side
+
     def fill(self, steps: tuple[Step, ...], *, for_good: bool) -> AuctionFill:
         """What an order of these steps trades, if it is the next to claim.
 

@@ -12,7 +12,6 @@ from energy_grid.curves import FIRST_TICK, LAST_TICK
 from energy_grid.model.auction_record import AuctionResult
 from energy_grid.model.book import LOT_WH
 from energy_grid.model.call_auction import Curves, result_at
-from energy_grid.model.interconnectors import Interconnector
 from energy_grid.model.positions import Positions
 from energy_grid.model.quotes import auction_product
 from energy_grid.model.refused import Refused
@@ -28,10 +27,10 @@ class CoupledClearing(Regions, Positions):
         self, product_id: int, proposal: Proposal, now: int
     ) -> list[AuctionResult] | None:
         """Close the auctions of all zones of a region; None if that moved their gates instead."""
-        head = auction_product(product_id)
-        region = head.zone
+        region = product_id >> 40
         if not self.interconnectors.get(region):
             raise Refused("NotCoupled", zone=region)
+        head = auction_product(product_id)
         products = [head.in_zone(zone) for zone in self.zones_of(region)]
         for product in products:
             self.require_clearable(product, now)
@@ -78,21 +77,22 @@ class CoupledClearing(Regions, Positions):
     def collect_rent(self, product_id: int, index: int, now: int) -> int:
         """Give what a line earned in a product to its owner, once. Returns the money."""
         head = auction_product(product_id)
-        line = self.interconnector(head.zone, index)
         if now < head.ends_at:
-            raise Refused("DeliveryNotOver", now=now, end=head.ends_at)
-        rent = self._rent(head, index, line)
+            raise Refused("DeliveryNotOver", now=now, endsAt=head.ends_at)
+        rent = self._rent(head, index)
         if not rent or (head, index) in self.rent_collected:
             raise Refused("NoRent", product=product_id, index=index)
+        line = self.interconnector(head.zone, index)
         self.rent_collected.add((head, index))
         self.ledger.credit_rent(line.owner, rent)
         return rent
 
-    def _rent(self, head: Product, index: int, line: Interconnector) -> int:
+    def _rent(self, head: Product, index: int) -> int:
         """What buyers at one end pay beyond what sellers at the other get, over all slots."""
         flow = self.flow_of(head, index)
         if not flow:
             return 0
+        line = self.interconnector(head.zone, index)
         gap = (
             self.results[head.in_zone(line.to_zone)].price_per_kwh
             - self.results[head.in_zone(line.from_zone)].price_per_kwh

@@ -9,6 +9,7 @@ from energy_grid.units import slot_energy_wh
 
 MAX_REGION_ZONES = 7
 MAX_INTERCONNECTORS = 12
+MAX_POWER_W = 2**39 - 1
 LINES_PER_ZONE = 2
 """The flows of a region have room in the results of its zones."""
 

@@ -41,7 +41,9 @@ class Positions(AuctionClearing):
 
     def _fix_share(self, record: AuctionRecord) -> None:
         result = self.results.get(record.product)
-        if result is not None and record.state is RecordState.OPEN:
+        if result is None or record.state is not RecordState.OPEN:
+            return
+        if result.is_shared(record.steps):
             record.fix(result, RecordState.SHARED)
 
     def _contribution(self, record: Record, slot: int) -> SlotPosition:

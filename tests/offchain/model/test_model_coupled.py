@@ -218,7 +218,7 @@ def test_collect_rent__after_delivery_once__to_the_owner_and_everything_adds_up(
     assert ledger.outsider(OWNER).free == rent
     with pytest.raises(Refused, match="NoRent"):
         trading.collect_rent(HOUR.id, 0, hood.market.now)
-    with pytest.raises(Refused, match="InterconnectorUnknown"):
+    with pytest.raises(Refused, match="NoRent"):
         trading.collect_rent(HOUR.id, 1, hood.market.now)
     hood.market.settle_many(["S", "S2", "B", "B2"], SLOT + 96)
     assert ledger.clearing == 0
@@ -313,3 +313,9 @@ def test_add_interconnector__against_a_rule__refused(hood: Neighbourhood) -> Non
         trading.add_interconnector(SUNNY, CITY, 1, 1, OWNER)
     with pytest.raises(Refused, match="InterconnectorUnknown"):
         trading.set_capacity(SUNNY, 4, 1, 1)
+    with pytest.raises(Refused, match="NotAHeadZone"):
+        trading.set_capacity(CITY, 0, 1, 1)
+    with pytest.raises(Refused, match="CapacityTooLarge"):
+        trading.set_capacity(SUNNY, 0, 1, 2**39)
+    with pytest.raises(Refused, match="OwnerZero"):
+        trading.add_interconnector(SUNNY, CITY, 1, 1, "")
