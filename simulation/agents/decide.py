@@ -13,9 +13,10 @@ from typing import Final
 
 from energy_grid.ids import Side
 from energy_grid.products import Period, Product
+from energy_grid.quotes import LEAST_LOTS, Quote
 from energy_grid.slots import slot_of
 from energy_grid.units import SLOT_SECONDS, SLOTS_PER_HOUR, slot_energy_wh
-from simulation.agents.quotes import LEAST_LOTS, Quote
+from simulation.agents.quotes import lock_units
 from simulation.agents.terms import MarketView
 from simulation.agents.traders import MANNERS, Temper, Trader, limit_tick
 from simulation.physics.calendar import IntArray
@@ -156,11 +157,11 @@ def decide_quarter(
             replace.append((order.order_id, again))
 
     affordable = _affordable(place, market, budget)
-    budget -= sum(quote.lock_units(market) for quote in affordable)
+    budget -= sum(lock_units(quote, market) for quote in affordable)
     kept = []
     for order_id, quote in replace:
         old = next(o.quote for o in situation.open_orders if o.order_id == order_id)
-        extra = quote.lock_units(market) - old.lock_units(market)
+        extra = lock_units(quote, market) - lock_units(old, market)
         if extra <= budget:
             kept.append((order_id, quote))
             budget -= max(extra, 0)
@@ -239,7 +240,7 @@ def _affordable(quotes: Iterable[Quote], market: MarketView, free_units: int) ->
     """The first quotes whose locks the free balance bears."""
     kept = []
     for quote in quotes:
-        lock = quote.lock_units(market)
+        lock = lock_units(quote, market)
         if lock <= free_units:
             kept.append(quote)
             free_units -= lock

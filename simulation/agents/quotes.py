@@ -1,62 +1,17 @@
-"""A quote: the order an agent wants, its money and its packed form on chain."""
+"""Money that a quote takes from an agent's budget."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
-
 from energy_grid.ids import Side
-from energy_grid.products import Product
+from energy_grid.quotes import Quote
 from simulation.agents.terms import MarketView
 
-LEAST_LOTS: Final = 10
-"""The market takes no smaller order."""
 
-
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """What a trader asks for.
-
-    Attributes:
-        product: what is traded.
-        side: buy or sell.
-        lots: lots per slot.
-        limit_tick: limit price in ticks.
-        expires_at: unix second from which it no longer trades, 0 = at the gate.
-    """
-
-    product: Product
-    side: Side
-    lots: int
-    limit_tick: int
-    expires_at: int = 0
-
-    def pack(self) -> int:
-        """`expiresAt 40 | productId 56 | side 8 | limitTick 16 | lots 32`."""
-        return (
-            self.expires_at << 112
-            | self.product.id << 56
-            | self.side << 48
-            | self.limit_tick << 32
-            | self.lots
-        )
-
-    @classmethod
-    def unpack(cls, word: int) -> Quote:
-        """The quote in a word of the chain's log."""
-        return cls(
-            product=Product.from_id(word >> 56 & (1 << 56) - 1),
-            side=Side(word >> 48 & 0xFF),
-            lots=word & 0xFFFF_FFFF,
-            limit_tick=word >> 32 & 0xFFFF,
-            expires_at=word >> 112,
-        )
-
-    def lock_units(self, market: MarketView) -> int:
-        """Money that placing it locks (specification, section 4)."""
-        if self.side is Side.SELL:
-            per_slot = market.value(self.lots, market.cap_tick - self.limit_tick)
-        else:
-            cost = market.value(self.lots, self.limit_tick)
-            per_slot = cost + market.network_fee(self.lots) + market.trading_fee_up(cost)
-        return per_slot * self.product.slot_count
+def lock_units(quote: Quote, market: MarketView) -> int:
+    """Money that placing a quote locks (specification, section 4)."""
+    if quote.side is Side.SELL:
+        per_slot = market.value(quote.lots, market.cap_tick - quote.limit_tick)
+    else:
+        cost = market.value(quote.lots, quote.limit_tick)
+        per_slot = cost + market.network_fee(quote.lots) + market.trading_fee_up(cost)
+    return per_slot * quote.product.slot_count

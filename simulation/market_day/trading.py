@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from eth_account.signers.local import LocalAccount
 
-from simulation.agents.book import Book, expired, pairs
+from energy_grid.order_book import Book, expired, pairs
 from simulation.agents.decide import (
     Decision,
     OwnOrder,

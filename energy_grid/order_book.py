@@ -14,7 +14,7 @@ from typing import Any
 from energy_grid.errors import FatalError
 from energy_grid.ids import OrderId, Side
 from energy_grid.products import Product
-from simulation.agents.quotes import Quote
+from energy_grid.quotes import Quote
 
 
 class BookOutOfStepError(FatalError):
@@ -42,10 +42,16 @@ class BookOrder:
 
 
 class Book:
-    """All open orders of a zone, rebuilt from events in their order."""
+    """All open orders, rebuilt from events in their order.
 
-    def __init__(self, lot_wh: int) -> None:
+    Args:
+        lot_wh: energy of one lot.
+        closed_before: orders of products whose gate has closed by then are not kept.
+    """
+
+    def __init__(self, lot_wh: int, closed_before: int = 0) -> None:
         self._lot_wh = lot_wh
+        self._closed_before = closed_before
         self._orders: dict[int, BookOrder] = {}
         self._by_product: dict[Product, dict[int, None]] = defaultdict(dict)
 
@@ -80,12 +86,15 @@ class Book:
         return tuple(sorted(found, key=lambda order: order.sequence))
 
     def forget_closed(self, now: int) -> None:
-        """Drop the products whose gate has closed: nothing of them can change any more."""
+        """Drop the products whose gate has closed: nothing of them trades any more."""
+        self._closed_before = max(self._closed_before, now)
         for product in [product for product in self._by_product if product.gate_at <= now]:
             for order_id in self._by_product.pop(product):
                 del self._orders[order_id]
 
     def _add(self, order_id: int, word: int) -> None:
+        if self._is_forgotten(order_id):
+            return
         quote = Quote.unpack(word)
         if not quote.expires_at or quote.expires_at > quote.product.gate_at:
             quote = replace(quote, expires_at=quote.product.gate_at)
@@ -94,6 +103,8 @@ class Book:
         self._by_product[quote.product][order_id] = None
 
     def _remove(self, order_id: int) -> None:
+        if self._is_forgotten(order_id):
+            return
         order = self._orders.pop(order_id, None)
         if order is None:
             raise BookOutOfStepError(
@@ -101,7 +112,13 @@ class Book:
             )
         del self._by_product[order.quote.product][order_id]
 
+    def _is_forgotten(self, order_id: int) -> bool:
+        """Expired orders may still be removed long after nobody needs to know."""
+        return OrderId.unpack(order_id).product.gate_at <= self._closed_before
+
     def _fill(self, order_id: int, amount_wh: int) -> None:
+        if self._is_forgotten(order_id):
+            return
         order = self._orders.get(order_id)
         if order is None:
             raise BookOutOfStepError("a match names an order not in the book", found=hex(order_id))
