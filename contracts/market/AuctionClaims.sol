@@ -7,10 +7,11 @@ import {AuctionFills} from "../libraries/AuctionFills.sol";
 import {AuctionRecord} from "../libraries/AuctionRecords.sol";
 import {AuctionResult} from "../libraries/AuctionResults.sol";
 import {OrderIds} from "../libraries/OrderIds.sol";
+import {OrderLocks} from "../libraries/OrderLocks.sol";
 import {Products} from "../libraries/Products.sol";
 import {PackedTerms} from "../libraries/ZoneWords.sol";
 import {AccountWord} from "../types/AccountWord.sol";
-import {CurveState} from "../types/Auction.sol";
+import {CurveState, CurveSteps} from "../types/Auction.sol";
 import {ProductId} from "../types/Market.sol";
 
 /// @title Claims after the auction
@@ -21,8 +22,11 @@ abstract contract AuctionClaims is AuctionClosing {
 
     /// @dev What a claim asks of its product.
     struct Claim {
-        ProductId product;
+        uint256 tag;
+        uint256 startSlot;
         uint256 length;
+        uint256 recordKey; // of account 0
+        uint256 priceTick;
         PackedTerms money;
         AuctionResult result;
     }
@@ -51,14 +55,18 @@ abstract contract AuctionClaims is AuctionClosing {
         address[] memory owners = new address[](accounts.length);
         int256[] memory deltas = new int256[](accounts.length);
         bytes memory claims = new bytes(accounts.length * ACCOUNT_CLAIM_BYTES + SLACK);
-        for (uint256 i; i < accounts.length; ++i) {
-            (bool done, uint256 fill, int256 delta) = _claim(terms, words[i]);
-            if (!done) continue;
-            owners[claimed] = accounts[i];
-            deltas[claimed] = delta;
-            uint256 entry = (uint256(words[i].accountId()) << FILL_BITS) | fill;
-            _write(claims, claimed * ACCOUNT_CLAIM_BYTES, entry, ACCOUNT_CLAIM_BYTES);
-            ++claimed;
+        // Counters and byte positions of arrays in memory do not overflow.
+        unchecked {
+            for (uint256 i; i < accounts.length; ++i) {
+                AccountWord word = words[i];
+                (bool done, uint256 fill, int256 delta) = _claim(terms, word);
+                if (!done) continue;
+                owners[claimed] = accounts[i];
+                deltas[claimed] = delta;
+                uint256 entry = (uint256(word.accountId()) << FILL_BITS) | fill;
+                _write(claims, claimed * ACCOUNT_CLAIM_BYTES, entry, ACCOUNT_CLAIM_BYTES);
+                ++claimed;
+            }
         }
         if (claimed == 0) return 0;
         if (terms.result.cursor() != cursor) _results[product] = terms.result;
@@ -109,14 +117,16 @@ abstract contract AuctionClaims is AuctionClosing {
     /// @dev What claiming asks of the product.
     /// @return isOver whether it is cleared, or void because nobody did before delivery started
     function _claimOf(ProductId product) private view returns (bool isOver, Claim memory terms) {
-        terms.product = product;
         terms.length = product.requireAuction();
         terms.result = _results[product];
         isOver = terms.result.isCleared() || block.timestamp >= product.deliveryAt();
-        if (isOver) {
-            uint16 zone = product.zone();
-            terms.money = _requireTerms(_zones[zone], zone, product.startSlot());
-        }
+        if (!isOver) return (false, terms);
+        uint16 zone = product.zone();
+        terms.tag = product.tag();
+        terms.startSlot = product.startSlot();
+        terms.recordKey = OrderIds.recordKey(product, 0, 0);
+        terms.priceTick = terms.result.priceTick();
+        terms.money = _requireTerms(_zones[zone], zone, terms.startSlot);
     }
 
     /// @dev Effect: fix the fill of one account and move the cursor in `terms.result`, if there is
@@ -129,32 +139,34 @@ abstract contract AuctionClaims is AuctionClosing {
         private
         returns (bool done, uint256 fill, int256 delta)
     {
-        ProductId product = terms.product;
-        if (account.settledUntil() > product.startSlot()) return (false, 0, 0);
-        uint256 key = OrderIds.recordKey(product, account.accountId(), 0);
-        AuctionRecord record = _curves[key];
-        if (record.tag() != product.tag() || record.steps().isEmpty() || record.isClaimed()) {
-            return (false, 0, 0);
-        }
-        uint256 side;
-        uint256 lots;
-        uint256 tick;
-        if (record.isOpen()) {
-            uint256 taken;
-            (side, lots, taken) = AuctionFills.fill(record.steps(), terms.result);
-            tick = lots == 0 ? 0 : terms.result.priceTick();
-            terms.result = terms.result.withCursorMoved(taken);
-        } else {
-            (side, lots, tick) = (record.fillSide(), record.filledLots(), record.fillTick());
-        }
-        AuctionRecord trimmed = record.withFill(CurveState.CLAIMED, side, lots, tick);
-        _curves[key] = trimmed;
+        if (account.settledUntil() > terms.startSlot) return (false, 0, 0);
+        // Locks over a product are below 2^190 (see OrderLocks).
         unchecked {
-            // Locks over a product are below 2^190 (see OrderLocks).
-            delta = int256(trimmed.lockPerSlot(terms.money, LOT, LOT_TICK_VALUE) * terms.length)
-                - int256(record.lockPerSlot(terms.money, LOT, LOT_TICK_VALUE) * terms.length);
+            uint256 key = terms.recordKey + (uint256(account.accountId()) << 8);
+            AuctionRecord record = _curves[key];
+            CurveSteps steps = record.steps();
+            if (record.tag() != terms.tag || steps.isEmpty() || record.isClaimed()) {
+                return (false, 0, 0);
+            }
+            uint256 side;
+            uint256 lots;
+            uint256 tick;
+            if (record.isOpen()) {
+                uint256 taken;
+                (side, lots, taken) = AuctionFills.fill(steps, terms.result);
+                if (lots != 0) tick = terms.priceTick;
+                if (taken != 0) terms.result = terms.result.withCursorMoved(taken);
+            } else {
+                (side, lots, tick) = (record.fillSide(), record.filledLots(), record.fillTick());
+            }
+            _curves[key] = record.withFill(CurveState.CLAIMED, side, lots, tick);
+            fill = (side << SIDE_SHIFT) | lots;
+            uint256 stays =
+                OrderLocks.fillLock(side, lots, tick, terms.money, LOT, LOT_TICK_VALUE);
+            uint256 was = OrderLocks.stepsLock(steps, terms.money, LOT, LOT_TICK_VALUE);
+            delta = (int256(stays) - int256(was)) * int256(terms.length);
         }
-        return (true, (side << SIDE_SHIFT) | lots, delta);
+        done = true;
     }
 
     /// @dev Write the lowest `count` bytes of `value` at `position`.
