@@ -13,13 +13,8 @@ import {CertificateEntry, CertificatePool} from "../types/Settlement.sol";
 /// `floor((A + q) * T / Q) - floor(A * T / Q)`, `A += q`: shares add up to T exactly in any order of claiming and
 /// each is within 1 Wh of its proportion. Of a buyer's share, what its verified, measured import covers is retired;
 /// the rest is plain token. Positions settled after closing keep what they minted.
+/// What a slot minted and gave stands in `SlotsSettled`, and so does what a net buyer asks for.
 interface ISettlementCertificates {
-    /// @notice A settled slot minted certificates. (What a net buyer asks for follows from `SlotSettled`.)
-    /// @param mintedWh verified export minted
-    /// @param givenWh part of it that went to the slot's pool; the rest is the account's
-    event CertificatesMinted(
-        address indexed account, uint32 indexed slot, uint256 mintedWh, uint256 givenWh
-    );
     /// @notice An account took what was due to it from a pool. Not emitted when all of it was retired:
     /// `EnergyRetired` says so then.
     /// @param sharedWh buyers: energy obtained, retired or not

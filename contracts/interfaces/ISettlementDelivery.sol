@@ -20,25 +20,11 @@ import {DefaultedStretch, SettlementBasis, SlotStatus} from "../types/Settlement
 /// price of the defaulted slots. A stretch closed more than 30 days (2,880 slots) after its first slot stays
 /// uncorrected. Settled slots never reopen.
 interface ISettlementDelivery {
-    /// @notice One slot of one account is settled, for ever. Energies in Wh, money in settlement-token base units.
-    /// @param basis what the energies are known from
-    /// @param imbalance > 0: owed by the account to its zone's operator; < 0: owed to the account
-    /// @param unlocked units that left the account's locked balance
-    event SlotSettled(
-        address indexed account,
-        uint32 indexed slot,
-        SettlementBasis basis,
-        uint256 boughtWh,
-        uint256 soldWh,
-        uint256 importWh,
-        uint256 exportWh,
-        uint256 cost,
-        uint256 proceeds,
-        uint256 networkFee,
-        uint256 tradingFee,
-        int256 imbalance,
-        uint256 unlocked
-    );
+    /// @notice Consecutive slots of one account are settled, for ever.
+    /// @param firstSlot first of them
+    /// @param figures slot by slot what was agreed, metered, paid and minted, three or four words a slot packed as in
+    /// `libraries/SettledFigures.sol`; `energy_grid.settled_slots` unpacks them
+    event SlotsSettled(address indexed account, uint32 indexed firstSlot, bytes figures);
     /// @notice An account that never had a meter and has no locks had nothing to settle from `fromSlot` to `settledUntil`
     /// (exclusive): only its cursor moved.
     event AccountPassedOver(address indexed account, uint32 fromSlot, uint32 settledUntil);

@@ -34,6 +34,9 @@ abstract contract Certificates is CertificatePools {
 
     uint256 private constant SLOTS_PER_DAY = 96;
     uint256 private constant MAX_CLAIMANTS = 100;
+    /// @dev Highest bit of each lane of a pool word. Where none is set, two words add without a carry.
+    uint256 private constant LANE_TOPS =
+        0x8000000000000000800000000000000080000000000000008000000000000000;
 
     /* CLAIMING */
 
@@ -78,6 +81,7 @@ abstract contract Certificates is CertificatePools {
     /// @dev Enters one settled slot into the run.
     /// @param coverWh import that certificates can be retired against: measured import, else 0
     /// @param mintableWh measured export that mints, else 0
+    /// @return givenWh the part of it that goes to the slot's pool
     function _enter(
         CertificateRun memory run,
         uint256 slot,
@@ -85,8 +89,8 @@ abstract contract Certificates is CertificatePools {
         uint256 soldWh,
         uint256 coverWh,
         uint256 mintableWh
-    ) internal {
-        if (boughtWh | soldWh | mintableWh == 0) return;
+    ) internal returns (uint256 givenWh) {
+        if (boughtWh | soldWh | mintableWh == 0) return 0;
         if (run.day != slot / SLOTS_PER_DAY + 1) {
             run.day = slot / SLOTS_PER_DAY + 1;
             run.open = block.timestamp < METER.readingDeadline(uint32(slot)) + CLOSING_DELAY;
@@ -96,7 +100,6 @@ abstract contract Certificates is CertificatePools {
             run.group = slot / SLOTS_PER_GROUP + 1;
         }
 
-        uint256 givenWh;
         if (run.open) {
             uint256 lane = slot % SLOTS_PER_GROUP;
             run.entered |= _capped(boughtWh + soldWh, POOL_MASK) << (lane * POOL_LANE);
@@ -112,13 +115,8 @@ abstract contract Certificates is CertificatePools {
                 _setEntry(run, lane, wantedWh | (_capped(coverWh, wantedWh) << ENTRY_COVER_AT));
             }
         }
-        if (mintableWh != 0) {
-            run.keptWh += mintableWh - givenWh;
-            run.givenWh += givenWh;
-            emit ISettlementCertificates.CertificatesMinted(
-                run.account, uint32(slot), mintableWh, givenWh
-            );
-        }
+        run.keptWh += mintableWh - givenWh;
+        run.givenWh += givenWh;
     }
 
     /// @dev Ends a run: writes the last group and moves tokens. The caller mints `givenWh` to this contract.
@@ -226,6 +224,9 @@ abstract contract Certificates is CertificatePools {
 
     /// @dev Lane by lane, stopping at the largest value: a lane never carries into the next.
     function _addLanes(uint256 word, uint256 addition) private pure returns (uint256 sum) {
+        unchecked {
+            if ((word | addition) & LANE_TOPS == 0) return word + addition;
+        }
         for (uint256 shift = 0; shift < 256; shift += POOL_LANE) {
             sum |= _capped(
                 ((word >> shift) & POOL_MASK) + ((addition >> shift) & POOL_MASK), POOL_MASK

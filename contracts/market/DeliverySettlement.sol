@@ -6,6 +6,7 @@ import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {ISettlementAccounts} from "../interfaces/ISettlementAccounts.sol";
 import {ISettlementDelivery} from "../interfaces/ISettlementDelivery.sol";
 import {ISettlementFunds} from "../interfaces/ISettlementFunds.sol";
+import {SettledFigures} from "../libraries/SettledFigures.sol";
 import {AccountWord, AccountWordLib} from "../types/AccountWord.sol";
 import {SlotPosition} from "../types/Market.sol";
 import {Quality, SlotEnergy} from "../types/Metering.sol";
@@ -17,8 +18,10 @@ import {SlotReadiness} from "./SlotReadiness.sol";
 /// @notice Settles accounts slot by slot. See `ISettlementDelivery`.
 abstract contract DeliverySettlement is SettlementPayments, Certificates, SlotReadiness {
     using SafeCast for uint256;
+    using SettledFigures for bytes;
 
     /// @dev Everything about one account's run.
+    /// @param figures of the slots settled, for the event
     /// @param gap the gap around the slots that are defaulted or estimated now
     /// @param estimatedUntil end of the gap whose worst prices `worstShort`, `worstLong` hold; 0 for none
     struct Run {
@@ -28,6 +31,7 @@ abstract contract DeliverySettlement is SettlementPayments, Certificates, SlotRe
         bool memberChanged;
         Purse purse;
         CertificateRun certificates;
+        bytes figures;
         RunPrices prices;
         Gap gap;
         DefaultedStretch stretch;
@@ -124,6 +128,7 @@ abstract contract DeliverySettlement is SettlementPayments, Certificates, SlotRe
         for (uint256 slot = first; slot < end; ++slot) {
             _settleSlot(run, slot, positions[slot - first], energies[slot - first]);
         }
+        emit ISettlementDelivery.SlotsSettled(account, uint32(first), run.figures);
         _closeRun(run, end);
         return (end, run.certificates.givenWh);
     }
@@ -152,6 +157,7 @@ abstract contract DeliverySettlement is SettlementPayments, Certificates, SlotRe
     function _openRun(Run memory run, uint256 first, uint256 end) private view {
         run.purse = _openPurse(run.word, run.member);
         run.prices = _runPrices(run.word.zone(), first, end - 1);
+        run.figures = SettledFigures.create(end - first);
         run.certificates.account = run.account;
         run.certificates.region = MARKET.regionOf(run.word.zone());
         if (run.member.defaultedFrom != 0) {
@@ -198,40 +204,17 @@ abstract contract DeliverySettlement is SettlementPayments, Certificates, SlotRe
         _payTrades(run.purse, position);
         _payImbalance(run.purse, imbalance);
         bool measured = basis == SettlementBasis.MEASURED;
-        _enter(
+        uint256 mintedWh = measured ? energy.mintableWh : 0;
+        uint256 givenWh = _enter(
             run.certificates,
             slot,
             position.boughtWh,
             position.soldWh,
             measured ? importWh : 0,
-            measured ? energy.mintableWh : 0
+            mintedWh
         );
-        _emitSettled(run.account, slot, basis, position, importWh, exportWh, imbalance);
-    }
-
-    function _emitSettled(
-        address account,
-        uint256 slot,
-        SettlementBasis basis,
-        SlotPosition memory position,
-        uint256 importWh,
-        uint256 exportWh,
-        int256 imbalance
-    ) private {
-        emit ISettlementDelivery.SlotSettled(
-            account,
-            uint32(slot),
-            basis,
-            position.boughtWh,
-            position.soldWh,
-            importWh,
-            exportWh,
-            position.cost,
-            position.proceeds,
-            position.networkFee,
-            position.tradingFee,
-            imbalance,
-            position.unlocked
+        run.figures.append(
+            position, importWh, exportWh, basis, imbalance, mintedWh, givenWh
         );
     }
 

@@ -59,8 +59,8 @@ def _energy(facts: ChainFacts, slots: range) -> list[Residual]:
     bought = sum(event.boughtWh for event in facts.slots)
     sold = sum(event.soldWh for event in facts.slots)
     traded = sum(trade.energy_wh for trade in facts.trades)
-    certified = sum(event.mintedWh for event in facts.certificates)
-    given = sum(event.givenWh for event in facts.certificates)
+    certified = sum(event.mintedWh for event in facts.slots)
+    given = sum(event.givenWh for event in facts.slots)
     retired = sum(event.energyWh for event in facts.retirements)
     return [
         Residual(
@@ -131,10 +131,9 @@ def _metering_differences(facts: ChainFacts, slots: range) -> list[int]:
 
 def _minted_beyond_export(facts: ChainFacts) -> list[int]:
     exported: dict[str, int] = defaultdict(int)
+    minted: dict[str, int] = defaultdict(int)
     for event in facts.slots:
         exported[event.account] += event.exportWh
-    minted: dict[str, int] = defaultdict(int)
-    for event in facts.certificates:
         minted[event.account] += event.mintedWh
     return [max(minted[account] - exported[account], 0) for account in minted]
 

@@ -13,6 +13,7 @@ from energy_grid.abi import Event
 from energy_grid.contracts import Contract
 from energy_grid.ids import OrderId
 from energy_grid.products import Product
+from energy_grid.settled_slots import spread
 from energy_grid.units import SLOTS_PER_DAY
 from simulation.market_day.chain import Chain
 
@@ -70,10 +71,9 @@ class ChainFacts:
         token_balance: settlement tokens that the contract holds.
         deposits: what was credited to each account, by events.
         withdrawn: sum of all withdrawals, by events.
-        slots: one `SlotSettled` event each account and slot.
+        slots: one `SlotSettled` event each account and slot, what it minted included.
         trades: all matches.
         meters: all meters.
-        certificates: `CertificatesMinted` events of settlement.
         claims: `CertificatesClaimed` events; none for a claim that was retired as a whole.
         retirements: `EnergyRetired` events: proofs of local green supply.
         minted_wh: by the energy token's events.
@@ -95,7 +95,6 @@ class ChainFacts:
     slots: tuple[Event, ...]
     trades: tuple[Trade, ...]
     meters: tuple[MeterFacts, ...]
-    certificates: tuple[Event, ...]
     claims: tuple[Event, ...]
     retirements: tuple[Event, ...]
     minted_wh: int
@@ -133,10 +132,9 @@ def read_facts(chain: Chain, zone: int) -> ChainFacts:
         token_balance=int(token.call("balanceOf", settlement.address)),
         deposits=deposits,
         withdrawn=_sum(settlement, "Withdrawn", "amount"),
-        slots=tuple(settlement.events("SlotSettled")),
+        slots=tuple(spread(settlement.events("SlotsSettled"))),
         trades=tuple(_trade(event) for event in trading.events("OrdersMatched")),
         meters=_meters(chain),
-        certificates=tuple(settlement.events("CertificatesMinted")),
         claims=tuple(settlement.events("CertificatesClaimed")),
         retirements=tuple(settlement.events("EnergyRetired")),
         minted_wh=_sum(energy_token, "Minted", "energyWh"),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from energy_grid.contracts import Contract
+from energy_grid.settled_slots import spread
 from simulation.market_day.chain import Chain
 
 _BLOCKS_A_BATCH = 50
@@ -96,7 +97,7 @@ def measure_gas(chain: Chain) -> dict[str, GasUse]:
 def _items(contract: Contract, function: str, receipt: Mapping[str, Any]) -> int:
     if function not in _ITEM_NAMES:
         return 0
-    events = contract.decode_logs(receipt)
+    events = spread(contract.decode_logs(receipt))
     if function == "submitSignedDay":
         return sum(
             event.dayStart // 900 + 96 - event.firstSlot

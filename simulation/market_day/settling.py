@@ -8,6 +8,7 @@ from typing import Final
 
 from eth_account.signers.local import LocalAccount
 
+from energy_grid.settled_slots import spread
 from simulation.market_day.chain import Call, Chain
 
 _GAS_RUN: Final = 6_000_000
@@ -48,10 +49,11 @@ def claim_all(chain: Chain, keeper: LocalAccount) -> None:
     """
     settlement = chain.contracts.settlement
     entries: dict[int, list[str]] = defaultdict(list)
-    for event in settlement.events("CertificatesMinted"):
+    settled = spread(settlement.events("SlotsSettled"))
+    for event in settled:
         if event.givenWh:
             entries[event.slot].append(event.account)
-    for event in settlement.events("SlotSettled"):
+    for event in settled:
         if event.slot in entries and event.boughtWh > event.soldWh:
             entries[event.slot].append(event.account)
     calls = []

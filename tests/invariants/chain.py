@@ -9,6 +9,7 @@ from typing import Any
 from energy_grid.abi import Event
 from energy_grid.contracts import Contract
 from energy_grid.rpc import RpcResponseError, to_bytes, to_hex
+from energy_grid.settled_slots import spread
 from tests.invariants.fork import Fork
 
 GAS = hex(500_000_000)
@@ -19,7 +20,7 @@ Request = tuple[Contract, str, tuple[Any, ...]]
 
 @dataclass(frozen=True)
 class Receipt:
-    """What became of a transaction."""
+    """What became of a transaction; a run of settled slots is one event a slot."""
 
     error: str | None
     detail: str
@@ -86,7 +87,8 @@ class Chain:
         self.now += 1
         gas_used = int(raw["gasUsed"], 16)
         if int(raw["status"], 16):
-            return Receipt(None, "", self.contracts.decode_logs(raw), gas_used)
+            events = spread(self.contracts.decode_logs(raw))
+            return Receipt(None, "", events, gas_used)
         reason = self._why(str(raw["transactionHash"]))
         error = contract.decode_error(reason)
         return Receipt(error.name or "unknown", str(error), [], gas_used)

@@ -29,6 +29,7 @@ from tests.unit.settlement.world import (
     flags,
     money,
     only,
+    settled,
     settled_until,
 )
 
@@ -192,7 +193,7 @@ def test_sync_meter__trader_gets_a_meter__metered_from_its_first_slot(world: Wor
 
     state = world.state(world.anna)
     assert (state.metered, state.secured, state.meteredFrom) == (True, False, slot + 2)
-    bases = [log.basis for log in receipt.decode_logs(world.settlement.SlotSettled)]
+    bases = [log["basis"] for log in settled(receipt, world)]
     assert bases == [0, 0, 1]
 
 
@@ -214,7 +215,7 @@ def test_sync_meter__meter_gone__settles_to_the_present_and_becomes_a_trader(
         "account": world.anna,
         "meteredUntil": slot + 2,
     }
-    bases = [log.basis for log in receipt.decode_logs(world.settlement.SlotSettled)]
+    bases = [log["basis"] for log in settled(receipt, world)]
     assert bases == [1, 3, 0]
     assert receipt.decode_logs(world.settlement.CorrectionLapsed)
     assert not world.state(world.anna).metered
@@ -239,9 +240,9 @@ def test_sync_meter__meter_gone_with_a_sale_at_the_cap__the_sale_is_settled(worl
     assert world.state(world.anna).settledUntil == slot + 2
     receipt = world.settle(world.anna, slot + 6)
 
-    sale = receipt.decode_logs(world.settlement.SlotSettled)[3]
-    assert (sale.slot, sale.proceeds, sale.soldWh) == (slot + 5, money(1_000, CAP), 1_000)
-    assert sale.imbalance == money(1_000, 320_000)
+    sale = settled(receipt, world)[3]
+    assert (sale["slot"], sale["proceeds"], sale["soldWh"]) == (slot + 5, money(1_000, CAP), 1_000)
+    assert sale["imbalance"] == money(1_000, 320_000)
     world.settle(world.ben, slot + 6)
     assert world.settlement.clearing() == 0
     world.check_conservation()

@@ -24,9 +24,9 @@ from tests.unit.settlement.world import (
     ZONE,
     Position,
     World,
-    events,
     money,
     only,
+    settled,
 )
 
 
@@ -42,7 +42,7 @@ def publish(world: World, slot: int, *ranges: tuple[int, int]) -> None:
 
 
 def imbalances(receipt: Any, world: World) -> list[int]:
-    return [log["imbalance"] for log in events(receipt, world.settlement.SlotSettled)]
+    return [log["imbalance"] for log in settled(receipt, world)]
 
 
 # positions

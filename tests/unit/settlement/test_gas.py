@@ -1,9 +1,9 @@
 """Gas of settlement and certificates: what was measured may not grow by more than 3 %.
 
 The market and the registry answer from one or two storage words a slot each here and take about
-10,000 of a slot's gas in a run and 18,000 in a batch. Entries and pools are written for the first time: a
-used entry word costs 17,100 less. The ceilings of the design are lower (12,000 a slot in a run,
-16,000 an account in a batch, 9,000 a claim) and not met yet.
+10,000 of a slot's gas in a run and 18,000 in a batch. Entries and pools are written for the first
+time: a used entry word costs 17,100 less. The ceilings of the design are lower (12,000 a slot in a
+run, 16,000 an account in a batch, 9,000 a claim) and not met yet.
 """
 
 from __future__ import annotations

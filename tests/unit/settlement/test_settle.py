@@ -44,6 +44,8 @@ from tests.unit.settlement.world import (
     flags,
     money,
     only,
+    settled,
+    settled_slot,
 )
 
 PRICE = 150_000
@@ -97,7 +99,7 @@ def test_settle__stops_at_the_first_slot_without_reading(world: World, slot: int
     receipt = world.settle(world.anna, slot + 5)
 
     assert receipt.return_value == slot + 2
-    logs = events(receipt, world.settlement.SlotSettled)
+    logs = settled(receipt, world)
     assert [log["slot"] for log in logs] == [slot, slot + 1]
 
 
@@ -111,7 +113,7 @@ def test_settle__again__does_nothing(world: World, slot: int) -> None:
     receipt = world.settle(world.anna, slot + 1)
 
     assert receipt.return_value == slot + 1
-    assert not receipt.decode_logs(world.settlement.SlotSettled)
+    assert not receipt.decode_logs(world.settlement.SlotsSettled)
     assert balances_of(world) == before
 
 
@@ -135,7 +137,7 @@ def test_settle__trader_without_locks__moves_the_cursor_only(world: World, slot:
     receipt = world.settle(world.anna, slot + 900)
 
     assert receipt.return_value == slot + 900
-    assert not receipt.decode_logs(world.settlement.SlotSettled)
+    assert not receipt.decode_logs(world.settlement.SlotsSettled)
     assert only(receipt, world.settlement.AccountPassedOver) == {
         "account": world.anna,
         "fromSlot": slot,
@@ -179,7 +181,7 @@ def test_settle__worked_example__pays_to_the_unit(world: World, slot: int) -> No
     assert world.free(world.operator) - OPERATOR_FREE == 96_000
     assert world.state(world.anna).locked == world.state(world.ben).locked == 0
     assert world.settlement.clearing() == 0
-    assert only(first, world.settlement.SlotSettled) == {
+    assert settled_slot(first, world) == {
         "account": world.anna,
         "slot": slot,
         "basis": MEASURED_BASIS,
@@ -193,8 +195,10 @@ def test_settle__worked_example__pays_to_the_unit(world: World, slot: int) -> No
         "tradingFee": 0,
         "imbalance": 32_000,
         "unlocked": 850_000,
+        "mintedWh": 900,
+        "givenWh": 900,
     }
-    assert only(second, world.settlement.SlotSettled)["imbalance"] == 64_000
+    assert settled_slot(second, world)["imbalance"] == 64_000
 
 
 def test_settle__seller_first__clearing_is_negative_by_the_buyer_s_lock(
@@ -244,7 +248,7 @@ def test_settle__long__operator_pays_the_feed_in_tariff(world: World, slot: int)
 
     receipt = world.settle(world.anna, slot + 1)
 
-    assert only(receipt, world.settlement.SlotSettled)["imbalance"] == -money(500, FEED_IN)
+    assert settled_slot(receipt, world)["imbalance"] == -money(500, FEED_IN)
     assert world.free(world.anna) == MEMBER_FREE + money(500, FEED_IN)
     assert world.free(world.operator) == OPERATOR_FREE - money(500, FEED_IN)
 
@@ -257,7 +261,7 @@ def test_settle__unmetered_trader__position_is_imbalance(world: World, slot: int
 
     receipt = world.settle(world.ben, slot + 1)
 
-    settled = only(receipt, world.settlement.SlotSettled)
+    settled = settled_slot(receipt, world)
     assert settled["basis"] == UNMETERED_BASIS
     assert settled["imbalance"] == -money(1_000, FEED_IN)
     assert world.free(world.ben) == MEMBER_FREE - money(1_000, PRICE) + money(1_000, FEED_IN)
@@ -376,7 +380,7 @@ def test_settle__bond_below_floor__later_slots_pay_no_feed_in(world: World, slot
     world.to_slot(slot + 3)
     receipt = world.settle(world.anna, slot + 3)
 
-    imbalances = [log["imbalance"] for log in events(receipt, world.settlement.SlotSettled)]
+    imbalances = [log["imbalance"] for log in settled(receipt, world)]
     assert imbalances == [-money(1_000, FEED_IN), 0]
 
 
@@ -405,7 +409,7 @@ def test_settle__tariff_changes_within_the_run__each_slot_its_price(
 
     receipt = world.settle(world.anna, change + 2)
 
-    imbalances = [log["imbalance"] for log in events(receipt, world.settlement.SlotSettled)]
+    imbalances = [log["imbalance"] for log in settled(receipt, world)]
     assert imbalances == [320_000, 320_000, 400_000, 400_000]
 
 
@@ -417,7 +421,7 @@ def test_settle__cap_below_tariff__short_price_is_the_cap(world: World, slot: in
 
     receipt = world.settle(world.anna, slot + 2)
 
-    imbalances = [log["imbalance"] for log in events(receipt, world.settlement.SlotSettled)]
+    imbalances = [log["imbalance"] for log in settled(receipt, world)]
     assert imbalances == [320_000, 200_000]
 
 
@@ -435,7 +439,7 @@ def test_settle__estimated__worst_prices_of_the_stretch(world: World, slot: int)
 
     receipt = world.settle(world.anna, change + 2)
 
-    logs = events(receipt, world.settlement.SlotSettled)
+    logs = settled(receipt, world)
     assert [log["basis"] for log in logs] == [ESTIMATED_BASIS] * 4
     assert [log["imbalance"] for log in logs] == [400_000, 400_000, -50_000, -50_000]
     assert world.energy.totalSupply() == 0
@@ -465,7 +469,7 @@ def test_settle__overdue__imported_what_was_bought_exported_nothing(
 
     receipt = world.settle(world.anna, slot + 1)
 
-    settled = only(receipt, world.settlement.SlotSettled)
+    settled = settled_slot(receipt, world)
     assert settled["basis"] == DEFAULTED_BASIS
     assert (settled["importWh"], settled["exportWh"]) == (1_000, 0)
     assert settled["imbalance"] == money(400, RETAIL)
@@ -525,7 +529,7 @@ def test_settle__short_gap_closed_after_partial_default__estimates_and_correctio
 
     correction = only(receipt, world.settlement.DefaultCorrected)
     assert correction["untilSlot"] == slot + 96
-    logs = events(receipt, world.settlement.SlotSettled)
+    logs = settled(receipt, world)
     assert correction["deltaWh"] + sum(log["importWh"] for log in logs) == total
     assert world.free(world.anna) == MEMBER_FREE - money(total, RETAIL)
 
@@ -541,7 +545,7 @@ def test_settle__long_gap__defaults_at_once_and_corrects(world: World, slot: int
     receipt = world.settle(world.anna, end)
 
     assert receipt.return_value == end
-    bases = [log["basis"] for log in events(receipt, world.settlement.SlotSettled)]
+    bases = [log["basis"] for log in settled(receipt, world)]
     assert bases == [MEASURED_BASIS] + [DEFAULTED_BASIS] * 97
     assert only(receipt, world.settlement.DefaultCorrected)["deltaWh"] == 9_700
     assert world.free(world.anna) == MEMBER_FREE - money(9_700, RETAIL)
@@ -677,7 +681,7 @@ def test_settle__random_positions__sum_to_zero(world: World, slot: int, seed: in
     receipt = world.settlement.settleMany(people, slot + slots, sender=world.stranger)
 
     assert receipt.return_value == 3 * slots
-    logs = events(receipt, world.settlement.SlotSettled)
+    logs = settled(receipt, world)
     assert sum(log["cost"] - log["proceeds"] for log in logs) == 0
     assert sum(log["networkFee"] + log["tradingFee"] for log in logs) == fees
     assert sum(log["boughtWh"] - log["soldWh"] for log in logs) == 0

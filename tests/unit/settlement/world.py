@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import astuple, dataclass
 from typing import Any, Final
 
+from energy_grid.settled_slots import unpack_figures
 from energy_grid.slots import SLOT_SECONDS
 
 SLOTS_PER_DAY: Final = 96
@@ -269,6 +270,21 @@ def flags(word: int) -> int:
 
 def settled_until(word: int) -> int:
     return (word >> 68) & (2**28 - 1)
+
+
+def settled(receipt: Any, world: World) -> list[dict[str, Any]]:
+    """Figures of all slots settled in a transaction."""
+    return [
+        {"account": run["account"], "slot": run["firstSlot"] + number} | figures
+        for run in events(receipt, world.settlement.SlotsSettled)
+        for number, figures in enumerate(unpack_figures(bytes(run["figures"])))
+    ]
+
+
+def settled_slot(receipt: Any, world: World) -> dict[str, Any]:
+    """Figures of the one slot settled in a transaction."""
+    (figures,) = settled(receipt, world)
+    return figures
 
 
 def events(receipt: Any, event: Any) -> list[dict[str, Any]]:
