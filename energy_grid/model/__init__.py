@@ -7,7 +7,7 @@ forbid raises `Refused` with the name of the contract's custom error and changes
 One concept a module. The market: `quotes`, `book`, `order_entry` and `matching` (continuous
 session); `auction_entry`, `auction_record` and `auction_clearing` over `call_auction`;
 `coupled_clearing` over `coupling`, `regions` and `interconnectors`; `signed_entry`; `openings` and
-`collars`; `positions`. `trading` is all of them on one `market_state`. Beside it `meters`,
+`collars`; `curve_rules`; `positions`. `trading` is all of them on one `market_state`. Beside it `meters`,
 `metering` and `slot_energy`, `ledger`, `settlement` and `delivery`, `certificates`, `zones`,
 `tariffs`, `terms`, `cursor`; `market` ties them together with a clock.
 """

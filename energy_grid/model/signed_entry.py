@@ -9,6 +9,7 @@ from itertools import groupby
 
 from energy_grid.curves import Curve
 from energy_grid.model.auction_entry import AuctionEntry
+from energy_grid.model.curve_rules import RawCurve
 from energy_grid.model.refused import Refused
 
 
@@ -43,7 +44,12 @@ REASONS = {
     "TradingHalted": SkipReason.HALTED,
     "NotHomeZone": SkipReason.ZONE,
     "ZoneNotOpen": SkipReason.ZONE,
+    "StepAfterGap": SkipReason.STEPS,
+    "TooFewLots": SkipReason.STEPS,
+    "PriceTooLow": SkipReason.STEPS,
     "PriceAboveCap": SkipReason.STEPS,
+    "BuyAfterSell": SkipReason.STEPS,
+    "StepsOutOfOrder": SkipReason.STEPS,
     "PriceOutsideCollar": SkipReason.COLLAR,
     "OnlyAdditions": SkipReason.ADDITIONS,
     "LevelFull": SkipReason.LEVEL_FULL,
@@ -62,7 +68,7 @@ REASONS = {
 class SignedCurve:
     """A curve and who signed it; None if the signature fits nobody."""
 
-    curve: Curve
+    curve: Curve | int
     signed_at: int
     signer: str | None
 
@@ -110,8 +116,13 @@ class SignedEntry(AuctionEntry):
             return SkipReason.UNKNOWN_SIGNER
         if item.signed_at > now:
             return SkipReason.FROM_THE_FUTURE
-        record = self.curve_of(account.account_id, item.curve.product)
-        if record is not None and item.signed_at <= record.signed_at:
+        newest = [
+            record.signed_at
+            for record in self.curves.values()
+            if (record.account_id, record.product.id)
+            == (account.account_id, RawCurve.of(item.curve).product_id)
+        ]
+        if newest and item.signed_at <= newest[0]:
             return SkipReason.SUPERSEDED
         if item.signed_at <= self.voided_at.get(item.signer, -1):
             return SkipReason.VOIDED
@@ -120,10 +131,11 @@ class SignedEntry(AuctionEntry):
     def _place_signed(self, item: SignedCurve, now: int) -> None:
         assert item.signer is not None
         account = self.ledger.account(item.signer)
-        self._check_curve(item.curve, account.zone, now)
         with self.all_or_nothing():
-            self.ledger.adjust_lock(account, self._lock_change(account, [item.curve]), now)
-            self._enter_curve(account, item.curve, now, signed_at=item.signed_at)
+            self.ledger.bring_forward(account, now)
+            given = RawCurve.of(item.curve)
+            lock_delta = self._set_curve(account, given, item.signed_at, now)
+            self.ledger.adjust_lock(account, lock_delta, now)
 
     def void_signed_orders(self, sender: str, now: int) -> None:
         """All that the sender signed until now counts for nothing, unless it stands already."""

@@ -75,7 +75,7 @@ def test_place_curves__one_product_twice__the_later_counts_and_is_locked_for(
         (Curve(QUARTER, (Step.buy(401, 10),)), "PriceAboveCap"),
         (Curve(QUARTER, (Step.sell(100, 2_501),)), "CapacityExceeded"),
         (Curve(QUARTER, (Step.buy(400, 2**28 - 1),)), "InsufficientFree"),
-        (Curve(QUARTER.in_zone(SECOND_ZONE), (Step.buy(1, 10),)), "ZoneNotOpen"),
+        (Curve(QUARTER.in_zone(SECOND_ZONE), (Step.buy(1, 10),)), "NotHomeZone"),
         (
             Curve(Product.auction(ZONE, Period.QUARTER_HOUR, SLOT + 96), (Step.buy(1, 10),)),
             "NotOpenYet",
@@ -97,6 +97,36 @@ def test_place_curve__against_a_rule__refused_and_nothing_changed(
     assert (free(hood, "A"), hood.locked("A")) == (before, 0)
     assert hood.market.trading.curves == {}
     assert hood.market.trading.openings == {}
+
+
+@pytest.mark.parametrize(
+    ("steps", "error"),
+    [
+        ([(0, 5, 10), (0, 0, 0), (0, 6, 10)], "StepAfterGap"),
+        ([(0, 5, 9)], "TooFewLots"),
+        ([(0, 0, 10)], "PriceTooLow"),
+        ([(0, 401, 10)], "PriceAboveCap"),
+        ([(1, 5, 10), (0, 6, 10)], "BuyAfterSell"),
+        ([(0, 5, 10), (0, 5, 10)], "StepsOutOfOrder"),
+        ([(0, 10, 10), (1, 5, 10)], "StepsOutOfOrder"),
+        ([(0, 10, 10), (1, 10, 10)], "StepsOutOfOrder"),
+    ],
+)
+def test_place_curve__not_canonical__refused(
+    hood: Neighbourhood, steps: list[tuple[int, int, int]], error: str
+) -> None:
+    word = QUARTER.id << 156
+    for i, (side, tick, lots) in enumerate(steps):
+        word |= (side << 38 | tick << 28 | lots) << 39 * i
+
+    with pytest.raises(Refused, match=error):
+        hood.market.trading.place_curve("A", word, hood.market.now)
+    assert hood.market.trading.curves == {}
+
+
+def test_place_curve__bit_above_the_fields__refused(hood: Neighbourhood) -> None:
+    with pytest.raises(Refused, match="CurveMalformed"):
+        hood.market.trading.place_curve("A", QUARTER.id << 156 | 1 << 212, hood.market.now)
 
 
 def test_place_curves__second_is_wrong__neither_is_placed(hood: Neighbourhood) -> None:
