@@ -144,14 +144,19 @@ class Contract:
     ) -> list[Event]:
         """All events of one kind in a range of blocks."""
         last = self._rpc.block_number() if isinstance(to_block, str) else to_block
-        topic = self.abi.event_topic(name)
-        logs = self._logs(topic, from_block, last)
+        return self._decoded(self._logs([self.abi.event_topic(name)], from_block, last))
+
+    def all_events(self, from_block: int, to_block: int) -> list[Event]:
+        """Events of all kinds in a range of blocks, in order."""
+        return self._decoded(self._logs([], from_block, to_block))
+
+    def _decoded(self, logs: list[Any]) -> list[Event]:
         return [event for event in map(self.abi.decode_log, logs) if event is not None]
 
-    def _logs(self, topic: str, first: int, last: int) -> list[Any]:
+    def _logs(self, topics: list[str], first: int, last: int) -> list[Any]:
         query = {
             "address": self.address,
-            "topics": [topic],
+            "topics": topics,
             "fromBlock": hex(first),
             "toBlock": hex(last),
         }
@@ -162,7 +167,7 @@ class Contract:
                 raise
         # Hosted nodes limit the range of blocks, each to another number.
         middle = (first + last) // 2
-        return self._logs(topic, first, middle) + self._logs(topic, middle + 1, last)
+        return self._logs(topics, first, middle) + self._logs(topics, middle + 1, last)
 
     def decode_error(self, data: bytes) -> DecodedError:
         """Revert data as an error of this contract, of those it calls, or of Solidity."""

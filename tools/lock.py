@@ -18,8 +18,8 @@ UV = "uv==0.13.9"
 
 # The widest set first: the others then take their versions from it.
 SETS: dict[str, list[str]] = {
-    "full": ["simulation", "test", "gateway", "testnet", "analysis"],
-    "dev": ["simulation", "test"],
+    "full": ["simulation", "engine", "test", "gateway", "testnet", "analysis"],
+    "dev": ["simulation", "engine", "test"],
     "simulation": ["simulation"],
     "base": [],
 }

@@ -5,9 +5,9 @@ asks what the contracts must do reads here, and tests run both in lock-step. A c
 forbid raises `Refused` with the name of the contract's custom error and changes nothing.
 
 One concept a module. The market: `quotes`, `book`, `order_entry` and `matching` (continuous
-session); `auction_entry`, `auction_record` and `auction_clearing` over `call_auction`;
-`coupled_clearing` over `coupling`, `regions` and `interconnectors`; `signed_entry`; `openings` and
-`collars`; `curve_rules`; `positions`. `trading` is all of them on one `market_state`. Beside it `meters`,
+session); `auction_entry` with `curve_rules`, `auction_record` and `auction_clearing` over
+`call_auction`; `coupled_clearing`, `regions` and `interconnectors`; `signed_entry`; `openings` and
+`collars`; `positions`. `trading` is all of them on one `market_state`. Beside it `meters`,
 `metering` and `slot_energy`, `ledger`, `settlement` and `delivery`, `certificates`, `zones`,
 `tariffs`, `terms`, `cursor`; `market` ties them together with a clock.
 """

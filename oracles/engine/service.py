@@ -1,0 +1,239 @@
+"""The engine at work: reconcile, read, decide, act, send; again and again.
+
+`Engine.cycle` is one round. Whatever runs it (the loop here, one day a scheduler that spreads
+engines over machines) needs to know nothing of what happens inside, and may stop it anywhere.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final, Self
+
+import structlog
+from eth_account import Account
+
+from energy_grid import signed_orders
+from energy_grid.contracts import Contracts
+from energy_grid.errors import ConfigurationError, EnergyGridError, RetryableError
+from energy_grid.outbox import Outbox, Sender, State
+from energy_grid.preflight import open_chain
+from energy_grid.signed_orders import SignedOrder
+from energy_grid.units import SECONDS_PER_DAY
+from oracles.engine.acting import Actor, ActorOptions
+from oracles.engine.config import EngineSettings
+from oracles.engine.decide import Policy, decide
+from oracles.engine.inbox import Inbox
+from oracles.engine.reader import MarketReader
+from oracles.engine.snapshot import WaitingOrder
+
+KEPT_ORDERS_SECONDS: Final = 7 * SECONDS_PER_DAY
+_LONGEST_PAUSE_SECONDS: Final = 60.0
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Round:
+    """What one cycle did.
+
+    Attributes:
+        now: time of the market it looked at.
+        planned: business kinds of the actions planned, with their number.
+        sent: transactions sent.
+        mined: transactions seen in a block.
+        failed: transactions refused.
+        waiting_orders: signed orders left in the inbox.
+        problems: what could not be decided.
+    """
+
+    now: int
+    planned: dict[str, int] = field(default_factory=dict)
+    sent: int = 0
+    mined: int = 0
+    failed: int = 0
+    waiting_orders: int = 0
+    problems: tuple[str, ...] = ()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing happened and nothing is wrong."""
+        return not (self.planned or self.sent or self.mined or self.failed or self.problems)
+
+
+class Engine:
+    """One engine with one key and one store.
+
+    Args:
+        contracts: the deployment.
+        outbox: its store.
+        sender: brings the outbox to the chain.
+        policy: how to decide.
+        options: how often to try.
+    """
+
+    def __init__(
+        self,
+        contracts: Contracts,
+        outbox: Outbox,
+        sender: Sender,
+        policy: Policy,
+        options: ActorOptions | None = None,
+    ) -> None:
+        self._policy = policy
+        self._outbox = outbox
+        self._sender = sender
+        self._reader = MarketReader(contracts, sender=sender.address, reads_claims=policy.claims)
+        market = contracts.energy_trading
+        domain = signed_orders.domain(contracts.deployment.chain_id, market.address)
+        self.inbox = Inbox(outbox, self._reader.units, domain)
+        self._actor = Actor(market, outbox, self.inbox, contracts.rpc, options)
+        self._rpc = contracts.rpc
+
+    @classmethod
+    def open(cls, settings: EngineSettings) -> Self:
+        """Everything that the settings name.
+
+        Raises:
+            ConfigurationError: chain, deployment, key or store do not fit.
+        """
+        chain = open_chain(settings)
+        outbox = Outbox(settings.engine_store)
+        sender = Sender(
+            outbox,
+            chain.rpc,
+            account_of(settings),
+            confirmations=settings.engine_confirmations,
+            max_in_flight=settings.engine_max_in_flight,
+            decode_error=lambda data: str(chain.contracts.decode_error(data)),
+            lock_folder=settings.engine_lock_folder,
+        )
+        options = ActorOptions(retry_after_seconds=settings.engine_retry_seconds)
+        return cls(chain.contracts, outbox, sender, settings.policy(), options)
+
+    def __enter__(self) -> Self:
+        self._sender.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._sender.stop()
+        self._outbox.close()
+
+    def submit(self, order: SignedOrder) -> WaitingOrder:
+        """Take a signed order in.
+
+        Raises:
+            SignedOrderRefusedError: it cannot be placed, now or ever.
+        """
+        return self.inbox.submit(order, self._rpc.timestamp("pending"))
+
+    def cycle(self) -> Round:
+        """Look at the market once and do what it needs.
+
+        Raises:
+            RetryableError: node or disk are away; the next cycle goes on.
+        """
+        before = self._sender.run_once()
+        self._actor.note_outcomes()
+        # Known before the market is read: whatever is finished by then, the market shows.
+        under_way = self._actor.under_way()
+        snapshot = self._reader.read(self.inbox.waiting())
+        decisions = decide(snapshot, self._policy, under_way)
+        planned: dict[str, int] = {}
+        for action in decisions.actions:
+            if self._actor.act(action):
+                planned[action.kind.value] = planned.get(action.kind.value, 0) + 1
+        after = self._sender.run_once() if planned else before
+        self.inbox.expire(snapshot.now)
+        self.inbox.prune(snapshot.now - KEPT_ORDERS_SECONDS)
+        cycles = (before, after) if planned else (before,)
+        return Round(
+            now=snapshot.now,
+            planned=planned,
+            sent=sum(cycle.sent for cycle in cycles),
+            mined=sum(cycle.mined for cycle in cycles),
+            failed=sum(cycle.failed for cycle in cycles),
+            waiting_orders=len(self.inbox.waiting()),
+            problems=decisions.problems,
+        )
+
+    def transactions_open(self) -> int:
+        """Transactions planned or under way."""
+        return self._outbox.count(State.PLANNED, State.SIGNED, State.SENT)
+
+
+class Loop:
+    """Runs cycles until told to stop.
+
+    Args:
+        engine: what to run.
+        poll_seconds: pause between cycles.
+    """
+
+    def __init__(self, engine: Engine, poll_seconds: float) -> None:
+        self._engine = engine
+        self._poll_seconds = poll_seconds
+        self._stop = threading.Event()
+
+    def stop(self, _number: int = 0, _frame: FrameType | None = None) -> None:
+        """Finish the cycle under way, then end."""
+        self._stop.set()
+
+    def run(self) -> None:
+        """Work until SIGTERM or SIGINT.
+
+        Raises:
+            EnergyGridError: what repeating cannot mend.
+        """
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self.stop)
+        pause = self._poll_seconds
+        _log.info("engine running")
+        while not self._stop.is_set():
+            try:
+                done = self._engine.cycle()
+                pause = self._poll_seconds
+                for problem in done.problems:
+                    _log.error("not decided", problem=problem)
+                if not done.is_idle:
+                    _log.info("cycle", **asdict(done))
+            except RetryableError as error:
+                _log.warning("cycle delayed", reason=str(error))
+                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+            self._stop.wait(pause)
+        _log.info("engine stopped", open=self._engine.transactions_open())
+
+
+def account_of(settings: EngineSettings) -> Any:
+    """The account that signs.
+
+    Raises:
+        ConfigurationError: the keystore cannot be opened, or the key is none.
+    """
+    if settings.engine_private_key is not None:
+        try:
+            return Account.from_key(settings.engine_private_key.get_secret_value())
+        except (ValueError, EnergyGridError):
+            raise ConfigurationError(
+                "EG_ENGINE_PRIVATE_KEY is no private key", expected="32 bytes in hexadecimal"
+            ) from None
+    path, password = settings.engine_keystore, settings.engine_password
+    assert path is not None and password is not None  # the settings have checked it
+    return Account.from_key(_decrypted(path, password.get_secret_value()))
+
+
+def _decrypted(path: Path, password: str) -> bytes:
+    try:
+        return bytes(Account.decrypt(json.loads(path.read_text(encoding="utf-8")), password))
+    except OSError as error:
+        raise ConfigurationError(f"keystore {path} cannot be read", found=error.strerror) from None
+    except (ValueError, KeyError, TypeError):
+        raise ConfigurationError(
+            f"keystore {path} cannot be opened",
+            expected="a keystore file and its password",
+            remedy="Check EG_ENGINE_KEYSTORE and EG_ENGINE_PASSWORD_FILE",
+        ) from None
