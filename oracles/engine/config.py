@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr
 
 from energy_grid.settings import ChainSettings
 from oracles.engine.decide import Policy
@@ -17,7 +16,6 @@ class EngineSettings(ChainSettings):
     Attributes:
         engine_keystore: keystore file of the account that pays; it needs no role.
         engine_password: its password (`EG_ENGINE_PASSWORD_FILE` names a file with it).
-        engine_private_key: the key itself instead, for local chains.
         engine_store: SQLite file of outbox and inbox; one engine, one file.
         engine_confirmations: blocks until a transaction counts as final.
         engine_poll_seconds: pause between two looks at the market.
@@ -30,9 +28,8 @@ class EngineSettings(ChainSettings):
         engine_lock_folder: folder of key locks shared by all processes of a key.
     """
 
-    engine_keystore: Path | None = None
-    engine_password: SecretStr | None = None
-    engine_private_key: SecretStr | None = None
+    engine_keystore: Path
+    engine_password: SecretStr
     engine_store: Path = Path("engine.sqlite")
     engine_confirmations: int = Field(default=12, ge=0)
     engine_poll_seconds: float = Field(default=2.0, gt=0, le=60)
@@ -43,14 +40,6 @@ class EngineSettings(ChainSettings):
     engine_relay_lead_seconds: int = Field(default=120, ge=10, le=3_600)
     engine_retry_seconds: float = Field(default=15.0, ge=0.1, le=600)
     engine_lock_folder: Path | None = None
-
-    @model_validator(mode="after")
-    def _one_key(self) -> Self:
-        if (self.engine_keystore is None) == (self.engine_private_key is None):
-            raise ValueError("give EG_ENGINE_KEYSTORE or EG_ENGINE_PRIVATE_KEY, one of them")
-        if self.engine_keystore is not None and self.engine_password is None:
-            raise ValueError("EG_ENGINE_KEYSTORE needs EG_ENGINE_PASSWORD or ..._PASSWORD_FILE")
-        return self
 
     def policy(self) -> Policy:
         """The part that decisions depend on."""

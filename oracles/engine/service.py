@@ -10,16 +10,16 @@ import json
 import signal
 import threading
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from types import FrameType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import structlog
 from eth_account import Account
+from eth_account.signers.local import LocalAccount
 
 from energy_grid import signed_orders
 from energy_grid.contracts import Contracts
-from energy_grid.errors import ConfigurationError, EnergyGridError, RetryableError
+from energy_grid.errors import ConfigurationError, RetryableError
 from energy_grid.outbox import Outbox, Sender, State
 from energy_grid.preflight import open_chain
 from energy_grid.signed_orders import SignedOrder
@@ -187,7 +187,7 @@ class Loop:
         """Work until SIGTERM or SIGINT.
 
         Raises:
-            EnergyGridError: what repeating cannot mend.
+            FatalError: what repeating cannot mend.
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self.stop)
@@ -208,32 +208,27 @@ class Loop:
         _log.info("engine stopped", open=self._engine.transactions_open())
 
 
-def account_of(settings: EngineSettings) -> Any:
+def account_of(settings: EngineSettings) -> LocalAccount:
     """The account that signs.
 
     Raises:
-        ConfigurationError: the keystore cannot be opened, or the key is none.
+        ConfigurationError: the keystore cannot be opened.
     """
-    if settings.engine_private_key is not None:
-        try:
-            return Account.from_key(settings.engine_private_key.get_secret_value())
-        except (ValueError, EnergyGridError):
-            raise ConfigurationError(
-                "EG_ENGINE_PRIVATE_KEY is no private key", expected="32 bytes in hexadecimal"
-            ) from None
-    path, password = settings.engine_keystore, settings.engine_password
-    assert path is not None and password is not None  # the settings have checked it
-    return Account.from_key(_decrypted(path, password.get_secret_value()))
-
-
-def _decrypted(path: Path, password: str) -> bytes:
+    path, password = settings.engine_keystore, settings.engine_password.get_secret_value()
     try:
-        return bytes(Account.decrypt(json.loads(path.read_text(encoding="utf-8")), password))
+        keystore = json.loads(path.read_text(encoding="utf-8"))
+        account: LocalAccount = Account.from_key(Account.decrypt(keystore, password))
     except OSError as error:
-        raise ConfigurationError(f"keystore {path} cannot be read", found=error.strerror) from None
-    except (ValueError, KeyError, TypeError):
+        raise ConfigurationError(
+            f"keystore {path} cannot be read",
+            expected="a readable file",
+            found=error.strerror,
+        ) from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        # The library says "MAC mismatch" for a wrong password.
         raise ConfigurationError(
             f"keystore {path} cannot be opened",
             expected="a keystore file and its password",
             remedy="Check EG_ENGINE_KEYSTORE and EG_ENGINE_PASSWORD_FILE",
         ) from None
+    return account
