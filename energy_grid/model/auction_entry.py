@@ -93,6 +93,9 @@ class AuctionEntry(Collars):
         product = auction_product(given.product_id)
         if now < product.opens_at:
             raise Refused("NotOpenYet", now=now, opensAt=product.opens_at)
+        # A member whose first metered slot lies ahead is settled past products before it.
+        if account.settled_until > product.start_slot:
+            raise Refused("SettlementReached", settledUntil=account.settled_until)
         gate_at = self.auction_gate(product)
         if now >= gate_at:
             raise Refused("GateClosed", now=now, gateAt=gate_at)

@@ -80,10 +80,6 @@ def test_place_curves__one_product_twice__the_later_counts_and_is_locked_for(
             Curve(Product.auction(ZONE, Period.QUARTER_HOUR, SLOT + 96), (Step.buy(1, 10),)),
             "NotOpenYet",
         ),
-        (
-            Curve(Product.auction(ZONE, Period.QUARTER_HOUR, SLOT - 192), (Step.buy(1, 10),)),
-            "GateClosed",
-        ),
     ],
 )
 def test_place_curve__against_a_rule__refused_and_nothing_changed(
@@ -148,6 +144,26 @@ def test_place_curves__by_the_delegate_and_by_a_stranger(hood: Neighbourhood) ->
     with pytest.raises(Refused, match="NotDelegate"):
         hood.market.trading.place_curves("bot", "B", curves, hood.market.now)
     assert hood.market.trading.curves_in(QUARTER).buy_lots == {1: 10}
+
+
+def test_place_curve__at_the_gate__refused(hood: Neighbourhood) -> None:
+    hood.market.advance(QUARTER.gate_at - 1)
+    hood.curve("A", QUARTER, Step.buy(1, 10))
+    hood.market.advance(QUARTER.gate_at)
+
+    for curve in (Curve(QUARTER, (Step.buy(1, 20),)), Curve(QUARTER)):
+        with pytest.raises(Refused, match="GateClosed"):
+            hood.market.trading.place_curve("A", curve, hood.market.now)
+    assert hood.market.trading.curves_in(QUARTER).buy_lots == {1: 10}
+
+
+def test_place_curve__before_the_member_s_first_metered_slot__refused(
+    hood: Neighbourhood,
+) -> None:
+    earlier = Product.auction(ZONE, Period.QUARTER_HOUR, SLOT - 4)
+
+    with pytest.raises(Refused, match="SettlementReached"):
+        hood.curve("A", earlier, Step.buy(1, 10))
 
 
 def test_place_curve__halted__refused_but_withdrawing_works(hood: Neighbourhood) -> None:
