@@ -22,6 +22,8 @@ CLAIMED: Final = 2
 """`CurveState` of a record with nothing left to claim."""
 _TICK_SHIFT: Final = 32
 _LOTS_MASK: Final = (1 << _TICK_SHIFT) - 1
+WHEN_SENT: Final = "pending"
+"""Block in which calls are tried out: they depend on the time at which they would run."""
 MAX_BLOCKS_A_READ: Final = 5_000
 MAX_ORDERS_CHECKED: Final = 500
 
@@ -83,9 +85,9 @@ class MarketReader:
             books={
                 product: self._index.book.orders(product) for product in self._index.book.products()
             },
-            rents=tuple(self._rents(flows, now, block)),
+            rents=tuple(self._rents(flows, now)),
             halts=self._halts(sorted(zones), block),
-            waiting=tuple(self._placeable(waiting, block)),
+            waiting=tuple(self._placeable(waiting)),
         )
 
     # --- events -----------------------------------------------------------------------------------
@@ -220,9 +222,7 @@ class MarketReader:
         self._flows = {head: self._flows[head] for head in self._index.coupled}
         return dict(self._flows)
 
-    def _rents(
-        self, flows: Mapping[Product, tuple[int, ...]], now: int, block: int
-    ) -> Iterable[Rent]:
+    def _rents(self, flows: Mapping[Product, tuple[int, ...]], now: int) -> Iterable[Rent]:
         """Rents that collecting would bring; products without any left are forgotten."""
         for head, of_head in flows.items():
             if now < head.ends_at:
@@ -232,16 +232,16 @@ class MarketReader:
                 for index, flow in enumerate(of_head)
                 if flow
                 and (head, index) not in self._index.collected
-                and self._would_collect(head, index, block)
+                and self._would_collect(head, index)
             ]
             if not found:
                 self._index.forget_region_product(head)
             yield from found
 
-    def _would_collect(self, head: Product, index: int, block: int) -> bool:
+    def _would_collect(self, head: Product, index: int) -> bool:
         data = self._market.encode("collectRent", head.id, index)
         try:
-            self._rpc.eth_call(self._market.address, data, sender=self._sender, block=block)
+            self._rpc.eth_call(self._market.address, data, sender=self._sender, block=WHEN_SENT)
         except ExecutionRevertedError:
             return False
         return True
@@ -256,11 +256,11 @@ class MarketReader:
             if int(h.scope)
         }
 
-    def _placeable(self, waiting: Sequence[WaitingOrder], block: int) -> Iterable[WaitingOrder]:
+    def _placeable(self, waiting: Sequence[WaitingOrder]) -> Iterable[WaitingOrder]:
         """Orders that the market would take now, each by itself."""
         tried = waiting[:MAX_ORDERS_CHECKED]
         calls = [
-            self._market.request("placeSigned", pack_batch([one.order]), block=block)
+            self._market.request("placeSigned", pack_batch([one.order]), block=WHEN_SENT)
             for one in tried
         ]
         answers = self._rpc.batch(calls, return_errors=True) if calls else []
