@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from energy_grid.curves import Curve, Step
 from energy_grid.ids import Side
@@ -577,3 +581,62 @@ def test_place_curve__4096_slots_later__needs_the_older_settled() -> None:
 
 def test_cap__is_what_the_scenario_says() -> None:
     assert CAP == 400_000
+
+
+# --- anything at all ---
+
+
+@st.composite
+def curves_of_everybody(draw: st.DrawFn) -> list[tuple[str, bool, tuple[Step, ...]]]:
+    """For each of five accounts a curve of an hour and one of its first quarter hour."""
+    found = []
+    for name in ("A", "B", "T", "U", "V"):
+        for is_hour in (True, False):
+            ticks = sorted(draw(st.sets(st.integers(90, 110), max_size=4)))
+            buys = draw(st.integers(0, len(ticks))) if name in "AB" else len(ticks)
+            lots = st.integers(10, 60)
+            steps = tuple(
+                Step(Side.BUY if i < buys else Side.SELL, tick, draw(lots))
+                for i, tick in enumerate(ticks)
+            )
+            found.append((name, is_hour, steps))
+    return found
+
+
+@settings(max_examples=40)
+@given(curves_of_everybody(), st.randoms(use_true_random=False))
+def test_auctions__any_curves_claims_and_order_of_settling__money_and_energy_add_up(
+    curves: list[tuple[str, bool, tuple[Step, ...]]], random: Random
+) -> None:
+    hood = Neighbourhood(network_fee=1_000, trading_fee_bps=37)
+    names = ["A", "B", "T", "U", "V"]
+    for name in names:
+        if name in "AB":
+            hood.member(name)
+        else:
+            hood.trader(name)
+    random.shuffle(curves)
+    for name, is_hour, steps in curves:
+        hood.curve(name, HOUR if is_hour else QUARTER, *steps)
+    for product in (HOUR, QUARTER):
+        hood.market.advance(product.gate_at)
+        hood.clear(product)
+        for name in random.sample(names, random.randint(0, 5)):
+            hood.market.trading.claim(product.id, [name], hood.market.now)
+    hood.market.advance(DAY + 3 * 86_400)
+    random.shuffle(names)
+
+    ledger, trading = hood.market.ledger, hood.market.trading
+    for name in names:
+        hood.market.settle(name, SLOT + 2)
+    bought = sum(one.position.bought_wh for one in hood.market.delivery.settled)
+    sold = sum(one.position.sold_wh for one in hood.market.delivery.settled)
+    assert bought == sold == sum(trading.traded_wh(ZONE, slot) for slot in (SLOT, SLOT + 1))
+    for name in names:
+        hood.market.settle(name, SLOT + 96)
+    assert ledger.clearing == 0
+    assert ledger.sum_of_entries() == ledger.tracked_total
+    assert [hood.locked(name) for name in names] == [0] * 5
+    for one in hood.market.delivery.settled:
+        position = one.position
+        assert position.unlocked >= position.cost + position.network_fee + position.trading_fee
