@@ -1,4 +1,4 @@
-"""The command line: `python -m oracles.engine run|once|check|submit`."""
+"""The command line: `python -m oracles.engine run|once|step|check|submit`."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from energy_grid.signed_orders import unpack_batch
 from oracles.engine.checks import run_checks
 from oracles.engine.config import EngineSettings
 from oracles.engine.service import Engine, Loop
+from oracles.engine.stepping import answers
 
 ENV_FILE = click.option(
     "--env-file",
@@ -62,6 +63,20 @@ def once(env_file: Path | None, as_json: bool) -> None:
         return
     for name, value in done.items():
         click.echo(f"{name.replace('_', ' ')}: {value}")
+
+
+@cli.command()
+@ENV_FILE
+def step(env_file: Path | None) -> None:
+    """Work round by round, one for each line on standard input; each is answered by a line."""
+    try:
+        settings = EngineSettings.load(env_file)
+        configure_logs(settings.log_level)
+        with Engine.open(settings) as engine:
+            for answer in answers(engine, sys.stdin):
+                click.echo(answer)
+    except EnergyGridError as error:
+        _fail(error)
 
 
 @cli.command()
