@@ -13,7 +13,7 @@ interface IAuctionBook {
     /// @notice Build a curve from readable steps, with every check that needs no state.
     /// @param product of the auction session
     /// @param steps at most 4, in canonical order (see `Curve`)
-    function packCurve(ProductId product, CurveStep[] calldata steps) external view returns (Curve);
+    function packCurve(ProductId product, CurveStep[] calldata steps) external pure returns (Curve);
 
     /// @notice Money that `curve` locks over its whole product, in settlement-token base units. What an earlier curve
     /// of the account in the product has locked is set off when it is placed.

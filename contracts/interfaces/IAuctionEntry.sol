@@ -36,9 +36,9 @@ interface IAuctionEntry {
 
     /// @notice A bit above the fields of the packed curve.
     error CurveMalformed(Curve given);
-    /// @notice A step after an unused one. @param index number of the step, from 0
+    /// @notice A step stands after an unused one. @param index number of the unused step, from 0
     error StepAfterGap(uint256 index);
-    /// @notice Prices must rise from step to step of a side. In ticks.
+    /// @notice Prices must rise from step to step, whatever their sides. In ticks.
     error StepsOutOfOrder(uint256 index, uint256 givenTick, uint256 previousTick);
     /// @notice Buys stand before sells.
     error BuyAfterSell(uint256 index);

@@ -7,6 +7,7 @@ import {IAuctionMarket} from "./IAuctionMarket.sol";
 import {ICoupledMarket} from "./ICoupledMarket.sol";
 import {IEnergyMarket} from "./IEnergyMarket.sol";
 import {IMarketPositions} from "./IMarketPositions.sol";
+import {IMarketRooms} from "./IMarketRooms.sol";
 import {IMarketZones} from "./IMarketZones.sol";
 import {IOrderBook} from "./IOrderBook.sol";
 import {IReferencePrices} from "./IReferencePrices.sol";
@@ -23,5 +24,6 @@ interface IMarket is
     ISignedOrders,
     ICoupledMarket,
     IReferencePrices,
+    IMarketRooms,
     IAccessManaged
 {}

@@ -47,6 +47,11 @@ library LevelWords {
         return (BookHeads.key(product, side) << 7) | (tick / TICKS_PER_WORD);
     }
 
+    /// @notice The same from `place = side 1 | word 7`.
+    function keyOf(ProductId product, uint256 place) internal pure returns (uint256) {
+        return (product.ringKey() << 8) | place;
+    }
+
     /// @notice The word itself if it is of this turn, else an empty one.
     function ofTurn(LevelWord word, uint256 tag) internal pure returns (LevelWord) {
         return LevelWord.unwrap(word) >> TAG == tag ? word : LevelWord.wrap(tag << TAG);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {CurveSteps, CurveStepsLib} from "../types/Auction.sol";
+import {StepSums} from "../types/Auction.sol";
 import {SlotPosition} from "../types/Market.sol";
 import {OrderRecord} from "./OrderRecords.sol";
 import {PackedTerms} from "./ZoneWords.sol";
@@ -72,32 +72,18 @@ library OrderLocks {
     /// @notice Lock of the steps of a curve: all buys filled at their limits and all sells not delivered. Fees round
     /// up once over the sum of the buys. At most one side of a curve can be filled, but which one is open.
     function stepsLock(
-        CurveSteps steps,
+        StepSums memory sums,
         PackedTerms terms,
         uint256 lotWh,
         uint256 lotTickValue
     ) internal pure returns (uint256 lock) {
         unchecked {
-            uint256 boughtLots;
-            uint256 boughtTicks;
-            uint256 soldLots;
-            uint256 soldTicks;
-            for (; !steps.isEmpty(); steps = steps.rest()) {
-                uint256 step = steps.first();
-                uint256 lots = CurveStepsLib.lots(step);
-                uint256 ticks = lots * CurveStepsLib.limitTick(step);
-                if (CurveStepsLib.isSell(step)) {
-                    soldLots += lots;
-                    soldTicks += ticks;
-                } else {
-                    boughtLots += lots;
-                    boughtTicks += ticks;
-                }
+            if (sums.buyLots != 0) {
+                lock = buyLock(sums.buyLots, sums.buyTicks, terms, lotWh, lotTickValue);
             }
-            if (boughtLots != 0) {
-                lock = buyLock(boughtLots, boughtTicks, terms, lotWh, lotTickValue);
+            if (sums.sellLots != 0) {
+                lock += sellLock(sums.sellLots, sums.sellTicks, 0, terms, lotTickValue);
             }
-            if (soldLots != 0) lock += sellLock(soldLots, soldTicks, 0, terms, lotTickValue);
         }
     }
 

@@ -66,6 +66,10 @@ library Products {
         return (ProductId.unwrap(product) >> 32) & 0xf;
     }
 
+    function isAuction(ProductId product) internal pure returns (bool) {
+        return sessionIndex(product) == uint256(Session.AUCTION);
+    }
+
     function startSlot(ProductId product) internal pure returns (uint256) {
         return ProductId.unwrap(product) & 0xffffffff;
     }
@@ -118,17 +122,7 @@ library Products {
         pure
         returns (uint256 length)
     {
-        uint256 period = periodIndex(product);
-        if (period > LAST_PERIOD) revert IEnergyMarket.PeriodUnknown(period, LAST_PERIOD);
-        uint256 given = sessionIndex(product);
-        if (given != uint256(session)) revert IEnergyMarket.SessionUnavailable(given, session);
-        length = _lengthOf(_row(CONTINUOUS_CALENDAR, period));
-        unchecked {
-            // 32-bit slots do not overflow; length is not zero for the four periods.
-            uint256 start = startSlot(product);
-            uint256 into = (start + WEEK_SHIFT) % length;
-            if (into != 0) revert IEnergyMarket.StartMisaligned(start, start + length - into);
-        }
+        return _lengthOf(_requireRow(product, session, CONTINUOUS_CALENDAR));
     }
 
     /// @notice Revert unless the id names a product of the continuous session.
@@ -143,6 +137,11 @@ library Products {
         return requireSession(product, Session.AUCTION);
     }
 
+    /// @notice Revert unless the id names a product, of whichever session.
+    function requireEither(ProductId product) internal pure {
+        requireSession(product, isAuction(product) ? Session.AUCTION : Session.CONTINUOUS);
+    }
+
     /// @notice Revert unless the id names a product of the session whose trading has begun.
     /// @return start its first slot
     /// @return length its slots
@@ -152,11 +151,12 @@ library Products {
         view
         returns (uint256 start, uint256 length, uint256 gate)
     {
-        length = requireSession(product, session);
-        uint256 row = _row(
-            session == Session.AUCTION ? AUCTION_CALENDAR : CONTINUOUS_CALENDAR,
-            periodIndex(product)
+        uint256 row = _requireRow(
+            product,
+            session,
+            session == Session.AUCTION ? AUCTION_CALENDAR : CONTINUOUS_CALENDAR
         );
+        length = _lengthOf(row);
         start = startSlot(product);
         // Sums of a unix time and at most 2^32 do not overflow. A delivery that is not further away
         // than the opening and later than the gate is later than 1970 plus the gate.
@@ -245,9 +245,27 @@ library Products {
     }
 
     function _calendarOf(ProductId product) private pure returns (uint256) {
-        return sessionIndex(product) == uint256(Session.AUCTION)
-            ? AUCTION_CALENDAR
-            : CONTINUOUS_CALENDAR;
+        return isAuction(product) ? AUCTION_CALENDAR : CONTINUOUS_CALENDAR;
+    }
+
+    /// @dev The row of the product's period, if it is a product of the session.
+    function _requireRow(ProductId product, Session session, uint256 calendar)
+        private
+        pure
+        returns (uint256 row)
+    {
+        unchecked {
+            uint256 given = sessionIndex(product);
+            if (given != uint256(session)) revert IEnergyMarket.SessionUnavailable(given, session);
+            uint256 period = periodIndex(product);
+            if (period > LAST_PERIOD) revert IEnergyMarket.PeriodUnknown(period, LAST_PERIOD);
+            row = _row(calendar, period);
+            // 32-bit slots do not overflow; length is not zero for the four periods.
+            uint256 length = _lengthOf(row);
+            uint256 start = startSlot(product);
+            uint256 into = (start + WEEK_SHIFT) % length;
+            if (into != 0) revert IEnergyMarket.StartMisaligned(start, start + length - into);
+        }
     }
 
     function _row(uint256 calendar, uint256 period) private pure returns (uint256) {

@@ -1,14 +1,21 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.34;
 
-import {ContinuousBook} from "./ContinuousBook.sol";
-import {MarketPositions} from "./MarketPositions.sol";
+import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
+
+import {AuctionEntry} from "./AuctionEntry.sol";
 import {MarketStorage} from "./MarketStorage.sol";
+import {OrderChanges} from "./OrderChanges.sol";
 import {OrderEntry} from "./OrderEntry.sol";
 import {OrderMatching} from "./OrderMatching.sol";
+import {IAuctionClearing} from "../interfaces/IAuctionClearing.sol";
+import {ICoupledClearing} from "../interfaces/ICoupledClearing.sol";
 import {IEnergyMarket} from "../interfaces/IEnergyMarket.sol";
 import {IEnergyTrading} from "../interfaces/IEnergyTrading.sol";
+import {IMarketGrid} from "../interfaces/IMarketGrid.sol";
 import {IMarketLedger} from "../interfaces/IMarketLedger.sol";
+import {IMarketRooms} from "../interfaces/IMarketRooms.sol";
+import {ISignedOrders} from "../interfaces/ISignedOrders.sol";
 import {OrderIds} from "../libraries/OrderIds.sol";
 import {OrderRecord} from "../libraries/OrderRecords.sol";
 import {Products} from "../libraries/Products.sol";
@@ -16,21 +23,54 @@ import {Period, ProductId, Session} from "../types/Market.sol";
 import {Quote, QuoteLib} from "../types/Quote.sol";
 
 /// @title The energy market
-/// @notice The printed interface over the continuous book. The parts: `MarketZones` (money rules and
-/// halts), `ContinuousBook` (records and levels), `OrderEntry` (orders come and go), `OrderMatching`
-/// (two orders trade), `MarketPositions` (what settlement reads). Money never is in this contract.
-contract EnergyTrading is OrderEntry, OrderMatching, MarketPositions {
+/// @notice The one address of the market: everything of `IMarket` is called here, and all its state is here. This contract
+/// itself has the hot path, what traders and matching engines call all day: `OrderEntry` and `OrderChanges` (orders come
+/// and go), `OrderMatching` (two orders trade), `AuctionEntry` (curves come and go). The rest it runs from two rooms by
+/// `delegatecall`: `MarketRegister` (terms, halts, references, positions, views) and `AuctionRoom` (clearing, claims, signed
+/// orders). Money never is in this contract.
+/// @dev The addresses of the rooms are immutable and so is their code: nothing can be exchanged later. All of them inherit
+/// `MarketStorage` first and declare no state of their own.
+contract EnergyTrading is OrderEntry, OrderChanges, OrderMatching, AuctionEntry, IMarketRooms {
     using Products for ProductId;
 
-    uint256 private constant SLOTS_PER_HOUR = 1 hours / Products.SLOT_SECONDS;
+    /// @inheritdoc IMarketRooms
+    address public immutable REGISTER;
+    /// @inheritdoc IMarketRooms
+    address public immutable AUCTION_ROOM;
 
     /// @param authority the AccessManager
     /// @param ledger_ `Settlement`, which holds all money; fixed for ever
     /// @param tickSize settlement-token base units per kWh of one tick, a multiple of 1,000
     /// @param lotWh Wh of one lot
-    constructor(address authority, IMarketLedger ledger_, uint256 tickSize, uint256 lotWh)
-        MarketStorage(authority, ledger_, tickSize, lotWh)
-    {}
+    /// @param register a `MarketRegister` deployed with the same four values
+    /// @param auctionRoom an `AuctionRoom` deployed with the same four values
+    constructor(
+        address authority,
+        IMarketLedger ledger_,
+        uint256 tickSize,
+        uint256 lotWh,
+        address register,
+        address auctionRoom
+    ) MarketStorage(authority, ledger_, tickSize, lotWh) {
+        _requireSame(register, authority);
+        _requireSame(auctionRoom, authority);
+        REGISTER = register;
+        AUCTION_ROOM = auctionRoom;
+    }
+
+    /// @dev Run what is not in this contract in its room, on this contract's storage, and end the call with the room's
+    /// answer or error. A function that no room has ends without data.
+    fallback() external {
+        address room = _isOfAuctionRoom(msg.sig) ? AUCTION_ROOM : REGISTER;
+        assembly ("memory-safe") {
+            let data := mload(0x40)
+            calldatacopy(data, 0, calldatasize())
+            let success := delegatecall(gas(), room, data, calldatasize(), 0, 0)
+            returndatacopy(data, 0, returndatasize())
+            if success { return(data, returndatasize()) }
+            revert(data, returndatasize())
+        }
+    }
 
     /// @inheritdoc IEnergyTrading
     function createOrder(uint256 amount, uint256 price, uint256 expiry, OrderType orderType)
@@ -93,5 +133,24 @@ contract EnergyTrading is OrderEntry, OrderMatching, MarketPositions {
             if (record.isSell() == isSell && record.filled() != 0) return true;
         }
         return false;
+    }
+
+    function _isOfAuctionRoom(bytes4 selector) private pure returns (bool) {
+        return selector == IAuctionClearing.clear.selector
+            || selector == IAuctionClearing.claim.selector
+            || selector == IAuctionClearing.claimProducts.selector
+            || selector == ICoupledClearing.clearCoupled.selector
+            || selector == ICoupledClearing.collectRent.selector
+            || selector == ISignedOrders.placeSigned.selector
+            || selector == ISignedOrders.eip712Domain.selector;
+    }
+
+    /// @dev Check: a room computes with its own immutables, so they must be the market's.
+    function _requireSame(address room, address authority) private view {
+        if (
+            room.code.length == 0 || IAccessManaged(room).authority() != authority
+                || IMarketGrid(room).ledger() != address(LEDGER)
+                || IMarketGrid(room).TICK_SIZE() != TICK_SIZE || IMarketGrid(room).LOT() != LOT
+        ) revert RoomDiffers(room);
     }
 }

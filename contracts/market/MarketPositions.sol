@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.34;
 
-import {ContinuousBook} from "./ContinuousBook.sol";
+import {BookLevels} from "./BookLevels.sol";
+import {IEnergyMarket} from "../interfaces/IEnergyMarket.sol";
 import {IMarketPositions} from "../interfaces/IMarketPositions.sol";
 import {OrderIds} from "../libraries/OrderIds.sol";
 import {OrderLocks} from "../libraries/OrderLocks.sol";
@@ -15,7 +16,7 @@ import {Period, ProductId, Session, SlotPosition} from "../types/Market.sol";
 /// @notice Reads the order records themselves: there is no second copy of a position that could
 /// disagree with them. A record answers until the product 4,096 slots later takes its place, which it
 /// can only after the account was settled past it.
-abstract contract MarketPositions is ContinuousBook, IMarketPositions {
+abstract contract MarketPositions is BookLevels, IMarketPositions {
     using OrderLocks for SlotPosition;
     using Products for ProductId;
 
@@ -46,7 +47,7 @@ abstract contract MarketPositions is ContinuousBook, IMarketPositions {
         view
         returns (uint256[] memory prices)
     {
-        if (count > MAX_SLOTS) revert TooManySlots(count, MAX_SLOTS);
+        if (count > MAX_SLOTS) revert IEnergyMarket.TooManySlots(count, MAX_SLOTS);
         prices = new uint256[](count);
         uint256 end = uint256(firstSlot) + count;
         for (uint256 period; period <= Products.LAST_PERIOD; ++period) {
@@ -89,7 +90,7 @@ abstract contract MarketPositions is ContinuousBook, IMarketPositions {
         view
         returns (SlotPosition[] memory positions)
     {
-        if (count > MAX_SLOTS) revert TooManySlots(count, MAX_SLOTS);
+        if (count > MAX_SLOTS) revert IEnergyMarket.TooManySlots(count, MAX_SLOTS);
         positions = new SlotPosition[](count);
         ZoneWord word = _zones[zone];
         uint256 end = uint256(firstSlot) + count;

@@ -2,14 +2,13 @@
 pragma solidity 0.8.34;
 
 import {MarketRules} from "./MarketRules.sol";
-import {IEnergyMarket} from "../interfaces/IEnergyMarket.sol";
 import {IMarketZones} from "../interfaces/IMarketZones.sol";
 import {Products} from "../libraries/Products.sol";
 import {PackedTerms, TermsLib, ZoneWord, ZoneWords} from "../libraries/ZoneWords.sol";
 import {Halt, HaltScope, MarketTerms} from "../types/MarketTerms.sol";
 
 /// @title Money rules and halts of the zones
-abstract contract MarketZones is MarketRules, IEnergyMarket, IMarketZones {
+abstract contract MarketZones is MarketRules, IMarketZones {
     /* CONSTANTS */
 
     /// @dev A week product opens 60 days before its start and lasts 7.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.34;
 
-import {ContinuousBook} from "./ContinuousBook.sol";
+import {BookLevels} from "./BookLevels.sol";
 import {IEnergyMarket} from "../interfaces/IEnergyMarket.sol";
 import {IEnergyTrading} from "../interfaces/IEnergyTrading.sol";
 import {BookHead, BookHeads, LevelWord, LevelWords} from "../libraries/LevelWords.sol";
@@ -14,7 +14,7 @@ import {HaltScope} from "../types/MarketTerms.sol";
 /// @title Two orders trade
 /// @notice Price priority is enforced here, time priority within a price is the matching engine's
 /// service. A match calls nobody and moves no money: the locks of both orders cover it.
-abstract contract OrderMatching is ContinuousBook {
+abstract contract OrderMatching is BookLevels, IEnergyMarket {
     using Products for ProductId;
 
     /// @notice Why a pair does not trade, in the order of the checks.

@@ -96,7 +96,16 @@ struct OpeningView {
     bool extended;
 }
 
+/// @notice What the steps of a curve add up to, in lots per slot and lots times limit in ticks.
+struct StepSums {
+    uint256 buyLots;
+    uint256 buyTicks;
+    uint256 sellLots;
+    uint256 sellTicks;
+}
+
 using CurveLib for Curve global;
+using StepSumsLib for StepSums global;
 using CurveStepsLib for CurveSteps global;
 
 /// @notice Packing and named access. Values come unchecked: the market refuses what does not fit.
@@ -194,9 +203,14 @@ library CurveStepsLib {
         return side(step) != 0;
     }
 
-    /// @notice Side and tick in one number: of canonical steps each is larger than the one before.
+    /// @notice Side and tick in one number, which tells the steps of a curve apart.
     function order(uint256 step) internal pure returns (uint256) {
         return step >> LIMIT_TICK;
+    }
+
+    /// @notice What the steps of each side add up to.
+    function sums(CurveSteps steps_) internal pure returns (StepSums memory total) {
+        for (; !steps_.isEmpty(); steps_ = steps_.rest()) total.add(steps_.first());
     }
 
     /// @notice Sum of the lots of all sells.
@@ -216,6 +230,24 @@ library CurveStepsLib {
             uint256 step = steps_.first();
             list[i] = CurveStep({sell: isSell(step), limitTick: limitTick(step), lots: lots(step)});
             steps_ = steps_.rest();
+        }
+    }
+}
+
+/// @notice Adding up steps.
+library StepSumsLib {
+    function add(StepSums memory total, uint256 step) internal pure {
+        // Sums of four numbers of 28 bits, and of as many products of 38 bits.
+        unchecked {
+            uint256 lots = CurveStepsLib.lots(step);
+            uint256 ticks = lots * CurveStepsLib.limitTick(step);
+            if (CurveStepsLib.isSell(step)) {
+                total.sellLots += lots;
+                total.sellTicks += ticks;
+            } else {
+                total.buyLots += lots;
+                total.buyTicks += ticks;
+            }
         }
     }
 }
