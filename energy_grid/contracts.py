@@ -15,6 +15,10 @@ from energy_grid.rpc import ExecutionRevertedError, Rpc, RpcResponseError, to_he
 EXTERNAL_ERC20: Final = "ERC20"
 """Type of a settlement token that this project did not deploy."""
 
+MARKET_TYPE: Final = "EnergyTrading"
+MARKET_INTERFACE: Final = "IMarket"
+"""What the market answers at its one address, whichever of its rooms has the code."""
+
 SMALLEST_LOG_RANGE: Final = 500
 """Blocks that every node answers for in one `eth_getLogs`."""
 
@@ -267,4 +271,8 @@ def abi_of(contract_type: str, artifacts: Artifacts) -> Abi:
     """ABI of a contract type of the build, or of an ERC-20 from elsewhere."""
     if contract_type == EXTERNAL_ERC20:
         return Abi(EXTERNAL_ERC20, ERC20_ABI)
+    if contract_type == MARKET_TYPE:
+        own = artifacts.get(MARKET_TYPE).abi
+        constructor = [entry for entry in own if entry.get("type") == "constructor"]
+        return Abi(MARKET_TYPE, [*artifacts.get(MARKET_INTERFACE).abi, *constructor])
     return Abi(contract_type, artifacts.get(contract_type).abi)

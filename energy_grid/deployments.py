@@ -26,6 +26,8 @@ CONTRACT_NAMES: Final = (
     "EnergyToken",
     "SmartMeter",
     "Settlement",
+    "MarketRegister",
+    "AuctionRoom",
     "EnergyTrading",
 )
 """Keys of the contracts of a complete deployment, in order of deployment."""

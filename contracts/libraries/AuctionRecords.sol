@@ -131,7 +131,7 @@ library AuctionRecords {
         uint256 lotTickValue
     ) internal pure returns (uint256) {
         if (!record.isClaimed()) {
-            return OrderLocks.stepsLock(record.steps().sums(), terms, lotWh, lotTickValue);
+            return OrderLocks.stepsLock(record.steps(), terms, lotWh, lotTickValue);
         }
         return OrderLocks.fillLock(
             record.fillSide(),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {StepSums} from "../types/Auction.sol";
+import {CurveSteps, StepSums} from "../types/Auction.sol";
 import {SlotPosition} from "../types/Market.sol";
 import {OrderRecord} from "./OrderRecords.sol";
 import {PackedTerms} from "./ZoneWords.sol";
@@ -72,6 +72,16 @@ library OrderLocks {
     /// @notice Lock of the steps of a curve: all buys filled at their limits and all sells not delivered. Fees round
     /// up once over the sum of the buys. At most one side of a curve can be filled, but which one is open.
     function stepsLock(
+        CurveSteps steps,
+        PackedTerms terms,
+        uint256 lotWh,
+        uint256 lotTickValue
+    ) internal pure returns (uint256) {
+        return sumsLock(steps.sums(), terms, lotWh, lotTickValue);
+    }
+
+    /// @notice The same from the sums of the steps.
+    function sumsLock(
         StepSums memory sums,
         PackedTerms terms,
         uint256 lotWh,

@@ -61,7 +61,7 @@ abstract contract AuctionBook is MarketOpenings, IAuctionBook {
         uint256 length = product.requireAuction();
         uint16 zone = product.zone();
         PackedTerms terms = _requireTerms(_zones[zone], zone, product.startSlot());
-        return OrderLocks.stepsLock(curve.steps().sums(), terms, LOT, LOT_TICK_VALUE) * length;
+        return OrderLocks.stepsLock(curve.steps(), terms, LOT, LOT_TICK_VALUE) * length;
     }
 
     /// @inheritdoc IAuctionBook

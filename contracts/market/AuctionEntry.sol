@@ -158,7 +158,7 @@ abstract contract AuctionEntry is TradingAccounts, IAuctionEntry {
             if (!terms.exist()) revert IMarketZones.ZoneNotOpen(zone);
             StepSums memory sums = CurveRules.requireCanonical(steps, MIN_LOTS, terms.capTicks());
             if (sums.sellLots != 0) _requireFeedIn(product, sums.sellLots, account);
-            lock = OrderLocks.stepsLock(sums, terms, LOT, LOT_TICK_VALUE);
+            lock = OrderLocks.sumsLock(sums, terms, LOT, LOT_TICK_VALUE);
         }
         // Check: the curve it replaces.
         uint256 tag = product.tag();
@@ -207,6 +207,6 @@ abstract contract AuctionEntry is TradingAccounts, IAuctionEntry {
     }
 
     function _stepsLock(CurveSteps steps, PackedTerms terms) private view returns (uint256) {
-        return OrderLocks.stepsLock(steps.sums(), terms, LOT, LOT_TICK_VALUE);
+        return OrderLocks.stepsLock(steps, terms, LOT, LOT_TICK_VALUE);
     }
 }

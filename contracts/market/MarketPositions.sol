@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.34;
 
+import {AuctionPositions} from "./AuctionPositions.sol";
 import {BookLevels} from "./BookLevels.sol";
 import {IEnergyMarket} from "../interfaces/IEnergyMarket.sol";
 import {IMarketPositions} from "../interfaces/IMarketPositions.sol";
@@ -16,7 +17,7 @@ import {Period, ProductId, Session, SlotPosition} from "../types/Market.sol";
 /// @notice Reads the order records themselves: there is no second copy of a position that could
 /// disagree with them. A record answers until the product 4,096 slots later takes its place, which it
 /// can only after the account was settled past it.
-abstract contract MarketPositions is BookLevels, IMarketPositions {
+abstract contract MarketPositions is BookLevels, AuctionPositions, IMarketPositions {
     using OrderLocks for SlotPosition;
     using Products for ProductId;
 
@@ -29,7 +30,7 @@ abstract contract MarketPositions is BookLevels, IMarketPositions {
         view
         returns (SlotPosition[] memory positions)
     {
-        return _positions(accountId, zone, firstSlot, count);
+        (positions,) = _positions(accountId, zone, firstSlot, count);
     }
 
     /// @inheritdoc IMarketPositions
@@ -37,8 +38,13 @@ abstract contract MarketPositions is BookLevels, IMarketPositions {
         external
         returns (SlotPosition[] memory positions)
     {
+        // Check.
         if (msg.sender != address(LEDGER)) revert NotTheLedger(msg.sender);
-        return _positions(accountId, zone, firstSlot, count);
+        bool isMarginal;
+        (positions, isMarginal) = _positions(accountId, zone, firstSlot, count);
+        // Effect: rarely needed, so it has a walk of its own. An account has one curve in a product:
+        // fixing one share does not move the others that were just answered.
+        if (isMarginal) _fixShares(accountId, zone, firstSlot, count);
     }
 
     /// @inheritdoc IMarketPositions
@@ -88,7 +94,7 @@ abstract contract MarketPositions is BookLevels, IMarketPositions {
     function _positions(uint24 accountId, uint16 zone, uint32 firstSlot, uint32 count)
         private
         view
-        returns (SlotPosition[] memory positions)
+        returns (SlotPosition[] memory positions, bool isMarginal)
     {
         if (count > MAX_SLOTS) revert IEnergyMarket.TooManySlots(count, MAX_SLOTS);
         positions = new SlotPosition[](count);
@@ -100,6 +106,22 @@ abstract contract MarketPositions is BookLevels, IMarketPositions {
                 ProductId product =
                     Products.pack(zone, Period(period), Session.CONTINUOUS, start);
                 _addProduct(positions, firstSlot, word, product, accountId);
+                if (_addCurve(positions, firstSlot, word, product.sister(), accountId)) {
+                    isMarginal = true;
+                }
+                start += product.lengthSlots();
+            }
+        }
+    }
+
+    /// @dev Effect: fix the shares at the price in all auctions of a run of slots.
+    function _fixShares(uint24 accountId, uint16 zone, uint256 firstSlot, uint256 count) private {
+        uint256 end = firstSlot + count;
+        for (uint256 period; period <= Products.LAST_PERIOD; ++period) {
+            uint256 start = Products.startCovering(Period(period), firstSlot);
+            while (start < end) {
+                ProductId product = Products.pack(zone, Period(period), Session.AUCTION, start);
+                _fixShare(product, accountId);
                 start += product.lengthSlots();
             }
         }

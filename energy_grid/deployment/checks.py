@@ -17,6 +17,9 @@ from energy_grid.deployments import CONTRACT_NAMES, ContractRecord, Deployment
 from energy_grid.rpc import Rpc, to_hex
 from energy_grid.slots import slot_of
 
+MARKET_ROOMS = ("MarketRegister", "AuctionRoom")
+"""Contracts whose code the market runs; they compute with immutables of their own."""
+
 NO_ADDRESS = "0x" + "0" * 40
 
 
@@ -103,14 +106,19 @@ def wiring_checks(contracts: Contracts, parameters: Parameters) -> Iterator[Chec
         ("energyToken", "EnergyToken"),
     ):
         yield _getter(contracts.settlement, getter, deployment.address_of(name))
-    yield _getter(contracts.energy_trading, "ledger", deployment.address_of("Settlement"))
+    yield _getter(contracts.energy_trading, "REGISTER", deployment.address_of("MarketRegister"))
+    yield _getter(contracts.energy_trading, "AUCTION_ROOM", deployment.address_of("AuctionRoom"))
+    for name in MARKET_ROOMS:
+        yield _getter(contracts[name], "authority", authority)
+    for name in (*MARKET_ROOMS, "EnergyTrading"):
+        yield _getter(contracts[name], "ledger", deployment.address_of("Settlement"))
+        yield _getter(contracts[name], "TICK_SIZE", parameters.tick_size)
+        yield _getter(contracts[name], "LOT", parameters.lot_wh)
     treasury = parameters.resolve(parameters.treasury, deployment.deployer)
     yield _getter(contracts.settlement, "treasury", treasury)
     yield _getter(contracts.settlement, "securityDeposit", parameters.security_deposit)
     yield _getter(contracts.settlement, "bondFloor", parameters.bond_floor)
     yield _getter(contracts.settlement, "tariffBounds", parameters.tariff_bounds)
-    yield _getter(contracts.energy_trading, "TICK_SIZE", parameters.tick_size)
-    yield _getter(contracts.energy_trading, "LOT", parameters.lot_wh)
     for name, record in deployment.contracts.items():
         for constant, value in record.constants.items():
             found = as_json(_readable(contracts[name].call(constant)))
@@ -146,6 +154,7 @@ def role_holders(contracts: Contracts, parameters: Parameters) -> Mapping[Role, 
         Role.GUARDIAN: parameters.resolve(parameters.guardian, deployer),
         Role.REGISTRAR: parameters.resolve(parameters.registrar, deployer),
         Role.MINTER: contracts.deployment.address_of("Settlement"),
+        Role.PRICE_FEED: parameters.resolve(parameters.price_feed, deployer),
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -35,6 +35,8 @@ SLOT_END_MARGIN_SECONDS: Final = 120
 """A tariff sent this close to the end of a slot might be mined in the next one."""
 
 _STANDALONE: Final = ("AccessManager", "SettlementToken", "EnergyToken", "SmartMeter")
+_MARKET: Final = ("MarketRegister", "AuctionRoom", "EnergyTrading")
+"""What is deployed after Settlement, each naming those before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,31 +108,50 @@ def _deploy_standalone(plan: Plan, journal: Journal, signer: Signer, name: str) 
 def _deploy_market(plan: Plan, journal: Journal, signer: Signer) -> None:
     """Settlement and EnergyTrading name each other for ever: the second's address is foretold.
 
-    After an interruption between the two, EnergyTrading still gets the foretold address if the
-    deployer has sent nothing since. Otherwise nothing can ever be there: both are deployed anew.
+    Between the two come the rooms of the market, which name Settlement and are named by
+    EnergyTrading. After an interruption EnergyTrading still gets the foretold address if the deployer
+    has sent nothing else since. Otherwise nothing can ever be there: all of them are deployed anew.
     """
     settlement = journal.deployment.contracts.get("Settlement")
-    trading = journal.deployment.contracts.get("EnergyTrading")
-    addresses = _addresses(journal.deployment)
-    nonce = journal.rpc.nonce(signer.address)
-    if settlement is not None and not _settlement_fits(plan, journal, settlement):
-        settlement = None
-    if settlement is not None:
+    if settlement is not None and _settlement_fits(plan, journal, settlement):
         foretold = _foretold_market(settlement)
-        arguments = plan.arguments("EnergyTrading", {**addresses, "Settlement": settlement.address})
-        if trading is not None and trading.address == foretold:
-            if is_on_chain(trading, journal.rpc):
-                _refuse_changed_parameters("EnergyTrading", trading, plan, arguments)
-                return
-        elif create_address(signer.address, nonce) == foretold:
-            _deploy(plan, journal, signer, "EnergyTrading", nonce, arguments)
+        missing = _missing_of_market(plan, journal, foretold)
+        nonce = journal.rpc.nonce(signer.address)
+        if not missing or (
+            missing[-1] == _MARKET[-1]
+            and create_address(signer.address, nonce + len(missing) - 1) == foretold
+        ):
+            _deploy_in_order(plan, journal, signer, missing)
             return
-    journal.save(drop(journal.deployment, "Settlement", "EnergyTrading"))
-    foretold = create_address(signer.address, nonce + 1)
-    arguments = plan.arguments("Settlement", {**addresses, "EnergyTrading": foretold})
-    record = _deploy(plan, journal, signer, "Settlement", nonce, arguments)
-    arguments = plan.arguments("EnergyTrading", {**addresses, "Settlement": record.address})
-    _deploy(plan, journal, signer, "EnergyTrading", nonce + 1, arguments)
+    journal.save(drop(journal.deployment, "Settlement", *_MARKET))
+    nonce = journal.rpc.nonce(signer.address)
+    addresses = _addresses(journal.deployment)
+    addresses["EnergyTrading"] = create_address(signer.address, nonce + len(_MARKET))
+    arguments = plan.arguments("Settlement", addresses)
+    _deploy(plan, journal, signer, "Settlement", nonce, arguments)
+    _deploy_in_order(plan, journal, signer, _MARKET)
+
+
+def _deploy_in_order(plan: Plan, journal: Journal, signer: Signer, names: Sequence[str]) -> None:
+    for name in names:
+        arguments = plan.arguments(name, _addresses(journal.deployment))
+        nonce = journal.rpc.nonce(signer.address)
+        _deploy(plan, journal, signer, name, nonce, arguments)
+
+
+def _missing_of_market(plan: Plan, journal: Journal, foretold: str) -> list[str]:
+    """Rooms and market that are not there as planned, from the first that is not."""
+    for done, name in enumerate(_MARKET):
+        record = journal.deployment.contracts.get(name)
+        if record is None or not is_on_chain(record, journal.rpc):
+            return list(_MARKET[done:])
+        if name == _MARKET[-1] and record.address != foretold:
+            return list(_MARKET[done:])
+        arguments = plan.arguments(name, _addresses(journal.deployment))
+        _refuse_changed_parameters(name, record, plan, arguments)
+        if as_json(arguments) != record.arguments:
+            return list(_MARKET[done:])
+    return []
 
 
 def _settlement_fits(plan: Plan, journal: Journal, record: ContractRecord) -> bool:

@@ -46,9 +46,10 @@ class Parameters:
         retail_tariff: price the operator sells at.
         feed_in_tariff: price the operator buys at.
         operator_bond: what each operator posts.
-        governor: holder of GOVERNOR, an address or `deployer`; likewise the next three.
+        governor: holder of GOVERNOR, an address or `deployer`; likewise the next four.
         guardian: holder of GUARDIAN.
         registrar: holder of REGISTRAR.
+        price_feed: holder of PRICE_FEED.
         treasury: receiver of trading fees.
     """
 
@@ -67,6 +68,7 @@ class Parameters:
     governor: str
     guardian: str
     registrar: str
+    price_feed: str
     treasury: str
 
     @classmethod
@@ -185,6 +187,7 @@ def _read(path: Path, content: Mapping[str, Any]) -> Parameters:
         governor=reader.holder("roles.governor"),
         guardian=reader.holder("roles.guardian"),
         registrar=reader.holder("roles.registrar"),
+        price_feed=reader.holder("roles.price_feed"),
         treasury=reader.holder("roles.treasury"),
     )
     reader.finish()

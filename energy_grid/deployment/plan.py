@@ -28,6 +28,8 @@ CONTRACT_TYPES: Final[Mapping[str, str]] = {
     "EnergyToken": "EnergyToken",
     "SmartMeter": "SmartMeter",
     "Settlement": "Settlement",
+    "MarketRegister": "MarketRegister",
+    "AuctionRoom": "AuctionRoom",
     "EnergyTrading": "EnergyTrading",
 }
 """Role in the deployment to type of the build."""
@@ -105,6 +107,8 @@ class Plan:
             ("energyToken", "EnergyToken"),
             ("meter", "SmartMeter"),
             ("ledger", "Settlement"),
+            ("register", "MarketRegister"),
+            ("auctionRoom", "AuctionRoom"),
             ("market", "EnergyTrading"),
         ):
             if name in addresses:

@@ -18,6 +18,8 @@ class Role(IntEnum):
     """Registers and removes meters, judges quarantines."""
     MINTER = 3
     """Creates certificates: the settlement contract alone."""
+    PRICE_FEED = 4
+    """Sets the reference prices of the zones, which set the collars of products that open."""
 
 
 FUNCTION_ROLES: Final[Mapping[str, Mapping[str, Role]]] = {
@@ -25,6 +27,10 @@ FUNCTION_ROLES: Final[Mapping[str, Mapping[str, Role]]] = {
         "haltZone": Role.GUARDIAN,
         "liftHalt": Role.GOVERNOR,
         "setMarketTerms": Role.GOVERNOR,
+        "joinRegion": Role.GOVERNOR,
+        "addInterconnector": Role.GOVERNOR,
+        "setCapacity": Role.GOVERNOR,
+        "setReferencePrice": Role.PRICE_FEED,
     },
     "SmartMeter": {
         "registerMeter": Role.REGISTRAR,

@@ -30,7 +30,7 @@ from energy_grid.deployments import Deployment, DeploymentFileError
 from energy_grid.errors import ConfigurationError
 from tests.utils.deploying import deploy_on, test_account
 
-STEPS = 14
+STEPS = 16
 ADMIN = test_account(0).address
 OPERATOR = test_account(1).address
 STANDARD = Path("deployments/parameters/standard.toml")
@@ -310,7 +310,7 @@ def test_deploy__parameter_fixed_at_deployment_changed__refused(chain, tmp_path)
     parameters.write_text(STANDARD.read_text().replace("lot_wh = 1", "lot_wh = 10"))
 
     with pytest.raises(
-        DeploymentError, match=r"lotWh of EnergyTrading is fixed .* expected 1 .*10"
+        DeploymentError, match=r"lotWh of MarketRegister is fixed .* expected 1 .*10"
     ):
         deploy_on(chain.rpc, tmp_path, parameters=parameters)
 

@@ -20,10 +20,10 @@ from tests.unit.energy_trading.book import (
     TICK_SIZE,
     WEEK_SLOTS,
     ZONE,
-    create_address,
     product_id,
     quote,
 )
+from tests.unit.market import deploy_market, foretold_market
 
 GUARDIAN_ROLE = 2
 
@@ -87,9 +87,7 @@ def access_manager(project: Any, governor: Any) -> Any:
 
 @pytest.fixture(scope="session")
 def ledger(project: Any, governor: Any, access_manager: Any) -> Any:
-    return governor.deploy(
-        project.MockMarketLedger, create_address(governor.address, governor.nonce + 1)
-    )
+    return governor.deploy(project.MockMarketLedger, foretold_market(governor))
 
 
 @pytest.fixture(scope="session")
@@ -106,7 +104,7 @@ def market(
     foreigner: Any,
     monday: int,
 ) -> Any:
-    contract = governor.deploy(project.EnergyTrading, access_manager, ledger, TICK_SIZE, LOT)
+    contract = deploy_market(project, governor, access_manager, ledger, TICK_SIZE, LOT)
     assert ledger.MARKET() == contract.address
     selector = contract.contract_type.mutable_methods["haltZone"].selector
     identifiers = contract.contract_type.selector_identifiers

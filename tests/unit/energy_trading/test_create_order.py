@@ -101,8 +101,8 @@ def test_create_order__bad_expiry__is_refused(market, buyer, slot, at):
         market.createOrder(200, 80 * TICK_SIZE, 2**40, BUY, sender=buyer)
 
 
-def test_create_order__stranger__is_refused(market, stranger, slot):
-    with ape.reverts(market.NotEnrolled, account=stranger):
+def test_create_order__stranger__is_refused(project, market, stranger, slot):
+    with ape.reverts(project.EnergyTrading.NotEnrolled, account=stranger):
         market.createOrder(200, 80 * TICK_SIZE, slot * SLOT_SECONDS, BUY, sender=stranger)
 
 

@@ -279,7 +279,7 @@ def test_place_order__settled_past_the_start__is_refused(market, ledger, seller,
 
 def test_place_order__ledger_refuses__nothing_changes(market, ledger, seller, stranger, product):
     terms = quote(product, SELL, 100, 50)
-    with ape.reverts(market.NotEnrolled, account=stranger):
+    with ape.reverts(ledger.NotEnrolled, account=stranger):
         market.placeOrder(terms, sender=stranger)
     ledger.setFlag(seller, 2, False, sender=seller)
     with ape.reverts(ledger.SecurityDepositMissing, account=seller):
