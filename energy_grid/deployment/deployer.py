@@ -109,8 +109,8 @@ def _deploy_market(plan: Plan, journal: Journal, signer: Signer) -> None:
     """Settlement and EnergyTrading name each other for ever: the second's address is foretold.
 
     Between the two come the rooms of the market, which name Settlement and are named by
-    EnergyTrading. After an interruption EnergyTrading still gets the foretold address if the deployer
-    has sent nothing else since. Otherwise nothing can ever be there: all of them are deployed anew.
+    EnergyTrading. After an interruption EnergyTrading still gets the foretold address if the
+    deployer has sent nothing else since. Otherwise nothing can ever be there: all are deployed anew.
     """
     settlement = journal.deployment.contracts.get("Settlement")
     if settlement is not None and _settlement_fits(plan, journal, settlement):

@@ -423,11 +423,16 @@ def test_create_address__as_the_chain_computes_it(nonce):
 
 
 def test_roles__every_restricted_function_has_its_role():
-    """Read from the sources: a new restricted function without a role would fail here."""
+    """Read from the sources: a new restricted function without a role would fail here.
+
+    `SealedAuction` is no part of the deployment: whoever runs a national market deploys it alone.
+    """
     pattern = re.compile(r"function (\w+)\([^{;]*\brestricted\b[^{;]*\{")
     found = set()
     for folder in ("market", "metering", "tokens"):
         for source in Path("contracts", folder).rglob("*.sol"):
+            if source.stem == "SealedAuction":
+                continue
             found |= set(pattern.findall(source.read_text()))
 
     assert found == {name for functions in FUNCTION_ROLES.values() for name in functions}
