@@ -110,7 +110,7 @@ def _deploy_market(plan: Plan, journal: Journal, signer: Signer) -> None:
 
     Between the two come the rooms of the market, which name Settlement and are named by
     EnergyTrading. After an interruption EnergyTrading still gets the foretold address if the
-    deployer has sent nothing else since. Otherwise nothing can ever be there: all are deployed anew.
+    deployer has sent nothing else since. Otherwise nothing can ever be there: all are new.
     """
     settlement = journal.deployment.contracts.get("Settlement")
     if settlement is not None and _settlement_fits(plan, journal, settlement):
