@@ -10,25 +10,26 @@ import {
 import {ICoupledVerification} from "./ICoupledVerification.sol";
 
 /// @title Sealed coupled auctions: committed curves, cleared by whoever brings the right prices
-/// @notice How a national day-ahead market fits. Before the gate the market's committer seals a session: the
-/// hashes of the network and of every zone's step curve. After the gate the curves are published and
-/// anyone clears: the contract checks the curves against their seal and the proposed prices, tie shares
-/// and flows against the rules of `docs/coupled-auction.md`. There is one right outcome (up to one unit of energy in ties), so
-/// neither the committer nor the proposer chooses among several.
+/// @notice How a national day-ahead market fits. Before the gate the market's committer seals a
+/// session: the hashes of the network and of every zone's step curve. After the gate the curves are
+/// published and anyone clears: the contract checks the curves against their seal and the proposed
+/// prices, tie shares and flows against the rules of `docs/coupled-auction.md`. There is one right
+/// outcome (up to one unit of energy in ties), so neither the committer nor the proposer chooses among
+/// several.
 ///
-/// Trust. The committer (role COMMITTER) runs the order register: it decides which orders enter the curves, and
-/// what it does not publish nobody can clear. It cannot see what the outcome will be and then change an order:
-/// after the gate the seal is fixed, and the registered orders of a participant can be checked
-/// against the published curve. A session without a seal at its gate, or not cleared within the clearing
-/// time, is void: no price, no volume. No money or energy is held here.
+/// Trust. The committer (role COMMITTER) runs the order register: it decides which orders enter the
+/// curves, and what it does not publish nobody can clear. It cannot see what the outcome will be and
+/// then change an order: after the gate the seal is fixed, and the registered orders of a participant
+/// can be checked against the published curve. A session without a seal at its gate, or not cleared
+/// within the clearing time, is void: no price, no volume. No money or energy is held here.
 ///
 /// Units: prices count verifier ticks between `LOWEST_PRICE` and `HIGHEST_PRICE` and may be negative;
 /// orders stand on multiples of `ORDER_TICK` above the lowest price; energy counts units
 /// of the market. The Italian replay counts 0.00001 EUR/MWh, orders on 0.01 EUR/MWh, and kWh.
 ///
-/// Bytes (big endian, nothing between or after). Network: `zones 8 | borders 8 | price int32 of each border
-/// | links`, a link being `from 8 | to 8 | back 40 | forward 40`. Curves: those of the zones in their
-/// order, each as `PackedCurves` draws it. Proposal: see `CoupledVerification`.
+/// Bytes (big endian, nothing between or after). Network: `zones 8 | borders 8 | price int32 of each
+/// border | links`, a link being `from 8 | to 8 | back 40 | forward 40`. Curves: those of the zones in
+/// their order, each as `PackedCurves` draws it. Proposal: see `CoupledVerification`.
 interface ISealedAuction is ICoupledVerification {
     /// @notice A market was opened. Its clock never changes.
     event MarketOpened(uint32 indexed market, SealedClock clock);
@@ -61,7 +62,8 @@ interface ISealedAuction is ICoupledVerification {
     error NotCommitted(SealedSession session);
     /// @notice The session is cleared already.
     error AlreadyCleared(SealedSession session);
-    /// @notice The network or a curve is not what was sealed. Both are 224 bits of a seal, see `commitmentOf`.
+    /// @notice The network or a curve is not what was sealed. Both are 224 bits of a seal, see
+    /// `commitmentOf`.
     error CommitmentMismatch(bytes28 given, bytes28 committed);
     /// @notice The sealed network is no whole number of links. @param allowed next shorter valid length
     error NetworkLength(uint256 given, uint256 allowed);
@@ -92,8 +94,8 @@ interface ISealedAuction is ICoupledVerification {
     /* USER FUNCTIONS */
 
     /// @notice Clear a sealed session. By anyone, from the gate until the clearing time is over.
-    /// @dev Errors: above and those of `ICoupledVerification`. Rounding: the price is the middle of the valid
-    /// ones rounded down, in favour of buyers by less than a verifier tick.
+    /// @dev Errors: above and those of `ICoupledVerification`. Rounding: the price is the middle of the
+    /// valid ones rounded down, in favour of buyers by less than a verifier tick.
     /// @param network what was sealed
     /// @param proposal prices, tie shares, flows and, if prices are not unique, their interval
     /// @param curves the sealed curves one after the other
@@ -137,7 +139,8 @@ interface ISealedAuction is ICoupledVerification {
     /// @notice Where a session stands now.
     function stateOf(SealedSession session) external view returns (SealedState);
 
-    /// @notice The seal: the upper 224 bits of `keccak256(networkHash, curveHashes...)`; 0 if there is none.
+    /// @notice The seal: the upper 224 bits of `keccak256(networkHash, curveHashes...)`; 0 if there is
+    /// none.
     function commitmentOf(SealedSession session) external view returns (bytes28);
 
     /// @notice What a cleared session brought each zone.
@@ -149,13 +152,15 @@ interface ISealedAuction is ICoupledVerification {
         view
         returns (SealedZoneResult memory);
 
-    /// @notice Energy of an order that a cleared session fills: all of it if its limit is better than the price,
-    /// nothing if worse, and at the price its part of the rationed energy.
-    /// @dev Parts follow the cursor rule: taken in any order they add up to the rationed energy exactly, and
-    /// each is within one unit of its proportion. The register of orders says which `before` is an order's own.
+    /// @notice Energy of an order that a cleared session fills: all of it if its limit is better than
+    /// the price, nothing if worse, and at the price its part of the rationed energy.
+    /// @dev Parts follow the cursor rule: taken in any order they add up to the rationed energy
+    /// exactly, and each is within one unit of its proportion. The register of orders says which
+    /// `before` is an order's own.
     /// @param isSell side of the order
     /// @param limit limit price in verifier ticks
-    /// @param before energy of the orders of its side at the same limit that stand before it in the register
+    /// @param before energy of the orders of its side at the same limit that stand before it in the
+    /// register
     /// @param energy energy of the order
     function filledEnergy(
         SealedSession session,

@@ -4,8 +4,8 @@ pragma solidity 0.8.34;
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 
 import {ISealedAuction} from "../interfaces/ISealedAuction.sol";
-import {PackedCurves} from "../libraries/PackedCurves.sol";
-import {CoupledLinks} from "../types/CoupledLink.sol";
+import {CurveScan, PackedCurves} from "../libraries/PackedCurves.sol";
+import {CoupledLink, CoupledLinks} from "../types/CoupledLink.sol";
 import {CoupledMarket, Sums} from "../types/CoupledMarket.sol";
 import {
     SealedClock,
@@ -19,8 +19,8 @@ import {SealedResults} from "./SealedResults.sol";
 /// @title Sealed coupled auctions
 /// @notice See `ISealedAuction`.
 contract SealedAuction is ISealedAuction, CoupledVerification, SealedResults, AccessManaged {
-    /// @dev A market in one word: its clock and the congestion rent of all its sessions. A session's rent is below
-    /// 2^80 (255 links, 2^40 energy, 2^32 ticks), so 2^56 of them fit.
+    /// @dev A market in one word: its clock and the congestion rent of all its sessions. A session's
+    /// rent is below 2^80 (255 links, 2^40 energy, 2^32 ticks), so 2^56 of them fit.
     struct Market {
         uint40 firstGate;
         uint32 gateInterval;
@@ -204,12 +204,47 @@ contract SealedAuction is ISealedAuction, CoupledVerification, SealedResults, Ac
 
     /// @inheritdoc CoupledVerification
     /// @param curve place of the curve in calldata
-    function _sums(uint256 curve, int256 price) internal view override returns (Sums memory) {
+    function _sums(uint256 curve, int256 price)
+        internal
+        view
+        override
+        returns (Sums memory sums)
+    {
+        (CurveScan memory sells, CurveScan memory buys) = PackedCurves.open(curve);
+        _advanceSells(sells, price, sums);
+        _advanceBuys(buys, price, sums);
+    }
+
+    /// @inheritdoc CoupledVerification
+    /// @dev Each side is read once, from its best order on.
+    function _sumsOfThree(uint256 curve, int256 lowest, int256 price, int256 highest)
+        internal
+        view
+        override
+        returns (Sums memory low, Sums memory middle, Sums memory high)
+    {
+        (CurveScan memory sells, CurveScan memory buys) = PackedCurves.open(curve);
+        _advanceSells(sells, lowest, low);
+        _advanceSells(sells, price, middle);
+        _advanceSells(sells, highest, high);
+        _advanceBuys(buys, highest, high);
+        _advanceBuys(buys, price, middle);
+        _advanceBuys(buys, lowest, low);
+    }
+
+    function _advanceSells(CurveScan memory side, int256 price, Sums memory sums) private view {
         unchecked {
             // The verifier keeps prices within the range, the constructor the range within 2^32.
-            return PackedCurves.sums(
-                curve, uint256(price - LOWEST_PRICE), uint256(HIGHEST_PRICE - price), ORDER_TICK
-            );
+            (sums.sellsBelow, sums.sellsUpTo) =
+                PackedCurves.advance(side, uint256(price - LOWEST_PRICE), ORDER_TICK);
+        }
+    }
+
+    function _advanceBuys(CurveScan memory side, int256 price, Sums memory sums) private view {
+        unchecked {
+            // As above.
+            (sums.buysAbove, sums.buysFrom) =
+                PackedCurves.advance(side, uint256(HIGHEST_PRICE - price), ORDER_TICK);
         }
     }
 
@@ -254,8 +289,9 @@ contract SealedAuction is ISealedAuction, CoupledVerification, SealedResults, Ac
                 market.nodes[node].price = int256(_word(at)) >> 224;
                 at += BORDER_BYTES;
             }
+            CoupledLink[] memory unpacked = market.links;
             for (uint256 link; link < links; ++link) {
-                market.links[link] = CoupledLinks.unpack(_word(at));
+                _setLink(unpacked, link, CoupledLinks.unpack(_word(at)));
                 at += CoupledLinks.PACKED_BYTES;
             }
         }

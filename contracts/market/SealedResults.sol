@@ -90,8 +90,9 @@ abstract contract SealedResults is ISealedAuction {
         return _results[session.ringKey()] >> PRICES_TAG == session.tag();
     }
 
-    /// @dev Store a verified market. Prices are int32 and fills below 2^40 by what they are decoded from
-    /// (`PackedCurves`: sums below 2^31 + 100 * 2^31), so nothing is cut off; net exports are checked.
+    /// @dev Store a verified market. Prices are int32 and fills below 2^40 by what they are decoded
+    /// from (`PackedCurves`: sums below 2^31 + 100 * 2^31), so nothing is cut off; net exports are
+    /// checked.
     function _storeResults(SealedSession session, CoupledMarket memory market) internal {
         uint256 key = session.ringKey();
         uint256 tag = session.tag();

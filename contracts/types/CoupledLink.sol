@@ -24,6 +24,7 @@ library CoupledLinks {
     /// @dev Bytes of a link in a packed network: all fields but the flow.
     uint256 internal constant PACKED_BYTES = 12;
 
+    uint256 private constant MASK_8 = (1 << 8) - 1;
     uint256 private constant MASK_40 = (1 << 40) - 1;
 
     /// @dev Warning: every argument must fit its field.
@@ -35,17 +36,18 @@ library CoupledLinks {
         return CoupledLink.wrap((from_ << 88) | (to_ << 80) | (back_ << 40) | forward_);
     }
 
-    /// @notice From the 12 bytes that stand at the top of `word`: `from 8 | to 8 | back 40 | forward 40`.
+    /// @notice From the 12 bytes that stand at the top of `word`: `from 8 | to 8 | back 40 | forward
+    /// 40`.
     function unpack(uint256 word) internal pure returns (CoupledLink) {
         return CoupledLink.wrap(word >> 160);
     }
 
     function from(CoupledLink link) internal pure returns (uint256) {
-        return uint8(CoupledLink.unwrap(link) >> 88);
+        return (CoupledLink.unwrap(link) >> 88) & MASK_8;
     }
 
     function to(CoupledLink link) internal pure returns (uint256) {
-        return uint8(CoupledLink.unwrap(link) >> 80);
+        return (CoupledLink.unwrap(link) >> 80) & MASK_8;
     }
 
     function back(CoupledLink link) internal pure returns (uint256) {

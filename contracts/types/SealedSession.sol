@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-/// @notice A session of a sealed auction: `market 32 | number 32`. Markets count from 1, sessions from 0.
+/// @notice A session of a sealed auction: `market 32 | number 32`. Markets count from 1, sessions from
+/// 0.
 type SealedSession is uint64;
 
 using SealedSessionLib for SealedSession global;
@@ -18,9 +19,9 @@ struct SealedClock {
     uint32 clearingTime;
 }
 
-/// @notice OPEN: before the gate. UNCOMMITTED: the gate passed without a commitment, so there is nothing to
-/// clear. CLEARABLE: anyone can clear it. CLEARED: prices stand. EXPIRED: committed, not cleared in time.
-/// UNCOMMITTED and EXPIRED sessions are void: no price, no volume.
+/// @notice OPEN: before the gate. UNCOMMITTED: the gate passed without a commitment, so there is
+/// nothing to clear. CLEARABLE: anyone can clear it. CLEARED: prices stand. EXPIRED: committed, not
+/// cleared in time. UNCOMMITTED and EXPIRED sessions are void: no price, no volume.
 enum SealedState {
     OPEN,
     UNCOMMITTED,

@@ -29,8 +29,8 @@ class Hour:
         key: day and hour.
         market: what is cleared.
         published_prices: of the market's zones, in ticks.
-        published_exports: of the market's zones in kWh: flows to other zones, and to borders where
-            their exchanges are given. None where not all of its links have a published flow.
+        published_exports: of the market's zones to each other in kWh, by the published flows. None
+            where a link has no published flow, or borders trade in the market too.
     """
 
     key: HourKey
@@ -64,7 +64,9 @@ def build_hour(key: HourKey, record: HourRecord, borders: Borders) -> Hour:
         key=key,
         market=market,
         published_prices=tuple(record.prices[zone] for zone in zones),
-        published_exports=_published_exports(record, zones, inner),
+        published_exports=(
+            _published_exports(record, zones, inner) if borders is Borders.EXCHANGES else None
+        ),
     )
 
 
