@@ -50,7 +50,7 @@ invariants: build ## run the invariant tests alone
 
 .PHONY: deep
 deep: build ## run the invariant tests at length, the deep ones included
-	@$(APE) test tests/invariants -m "deep or not deep" --hypothesis-profile=deep --timeout=0 $(TEST_ARGS)
+	@$(APE) test tests/invariants tests/differential -m "deep or not deep" --hypothesis-profile=deep --timeout=0 $(TEST_ARGS)
 
 .PHONY: faults
 faults: build ## run the fault-injection tests alone
