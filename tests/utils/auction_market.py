@@ -78,10 +78,14 @@ class AuctionMarket:
         )
         assert self.ledger.ask("MARKET") == self.market.address
         self.accounts: list[Account] = []
-        for zone in zones:
-            self.govern("setMarketTerms", zone, 0, TERMS)
+        self.set_terms(*zones)
 
     # --- setting the stage ---
+
+    def set_terms(self, *zones: int) -> None:
+        """First market terms of zones: from here on they trade."""
+        for zone in zones:
+            self.govern("setMarketTerms", zone, 0, TERMS)
 
     def govern(self, function: str, *arguments: Any) -> Any:
         """Call a restricted function as who may."""
