@@ -242,6 +242,7 @@ class EngineWorld:
             "EG_ENGINE_STORE": str(self.folder / "engine.sqlite"),
             "EG_ENGINE_CONFIRMATIONS": "0",
             "EG_ENGINE_POLL_SECONDS": "0.05",
+            "EG_ENGINE_TRANSACTION_GAS": "1000000",
             "EG_ENGINE_RETRY_SECONDS": "0.2",
             "EG_ENGINE_RELAY_WAIT_SECONDS": "0",
             "EG_ENGINE_LOCK_FOLDER": str(self.folder),

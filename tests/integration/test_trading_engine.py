@@ -281,7 +281,7 @@ def test_process__killed_again_and_again__everything_once(world):
     # Mined only now and then, so that a kill meets planned, signed, sent and mined rows.
     world.anvil.rpc.call("evm_setAutomine", False)
     try:
-        for pause in (0.6, 0.9, 1.2, 1.5, 1.8):
+        for pause in (0.8, 1.1, 1.2, 1.3, 1.4, 1.6):
             process = start(world)
             time.sleep(pause)
             process.send_signal(signal.SIGKILL)
@@ -300,6 +300,7 @@ def test_process__killed_again_and_again__everything_once(world):
                 len(world.events("OrdersMatched")) == 12
                 and len(world.events("CurvesClaimed")) == 2
                 and not outbox.count(State.PLANNED, State.SIGNED, State.SENT)
+                and log.read_bytes().count(b"engine running") > starts_before
             ),
             process,
         )
