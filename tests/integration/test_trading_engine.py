@@ -15,9 +15,7 @@ from energy_grid.curves import Step
 from energy_grid.ids import Side
 from energy_grid.outbox import Outbox, State
 from energy_grid.products import Period, Product
-from energy_grid.signed_orders import pack_batch
 from oracles.engine.decide import Policy
-from oracles.engine.inbox import OrderState
 from tests.integration.engine_world import (
     EAST,
     LINE_OWNER,
@@ -109,8 +107,6 @@ def test_extension__price_jumps__cleared_when_the_moved_gate_has_passed(world):
     slot = tomorrow(world)
     product = hour(EAST, slot)
     market = world.contracts.energy_trading
-    manager = world.contracts.access_manager
-    world.send(world.governor, manager, "grantRole", 4, world.governor, 0)
     world.send(world.governor, market, "setReferencePrice", WEST, 100_000)
     world.curve("sun", product, Step.sell(160, 50))
     world.curve("mill", product.in_zone(WEST), Step.buy(160, 50))
@@ -203,49 +199,6 @@ def test_continuous__expired_order_in_the_way__removed_and_the_next_trades(world
     assert [event.buyOrderId for event in world.events("OrdersMatched")] == [alive]
 
 
-# --- signed orders --------------------------------------------------------------------------------
-
-
-def test_signed_orders__relayed_before_the_gate_once_and_cleared(world):
-    slot = tomorrow(world)
-    product = hour(EAST, slot)
-    offers = world.signed("sun", product, Step.sell(100, 60))
-    bids = world.signed("mill", product.in_zone(WEST), Step.buy(300, 60))
-    poor = world.signed("city", product.in_zone(WEST), Step.buy(900, 2**20))
-
-    with world.engine(Policy(relay_wait_seconds=3_600, relay_lead_seconds=120)) as engine:
-        taken = [engine.submit(order) for order in (offers, bids, poor, bids)]
-        assert until_idle(engine)[-1].waiting_orders == 3
-        assert world.events("CurvePlaced") == []
-        world.travel_to(product.gate_at - 120)
-        until_idle(engine)
-        world.travel_to(product.gate_at)
-        until_idle(engine)
-        world.travel_to(product.extended_gate_at)
-        until_idle(engine)
-        found = engine.inbox.states([one.key for one in taken])
-
-    assert [state for state, _ in found] == [
-        OrderState.PLACED, OrderState.PLACED, OrderState.EXPIRED, OrderState.PLACED,
-    ]  # fmt: skip
-    assert result(world, product).soldLots == 60
-
-
-def test_signed_orders__superseded_on_chain__stay_behind(world):
-    slot = tomorrow(world)
-    product = hour(WEST, slot)
-    order = world.signed("mill", product, Step.buy(300, 60))
-    world.travel_to(world.now + 10)
-    world.curve("mill", product, Step.buy(50, 10))
-
-    with world.engine(Policy(relay_wait_seconds=0)) as engine:
-        engine.submit(order)
-        until_idle(engine)
-        assert engine.inbox.waiting() != []
-
-    assert len(world.events("CurvePlaced")) == 1
-
-
 # --- a process of its own, killed ----------------------------------------------------------------
 
 
@@ -315,23 +268,3 @@ def test_process__killed_again_and_again__everything_once(world):
     assert len({(e.buyOrderId, e.sellOrderId) for e in matched}) == len(matched) == 12
     assert {row.state for row in rows} <= {State.MINED, State.FINAL}
     assert all("#" not in row.business_key for row in rows), "nothing was done a second time"
-
-
-def test_commands__check_once_submit__against_the_chain(world):
-    environment = {**os.environ, **world.engine_environment()}
-    product = hour(WEST, tomorrow(world))
-    batch = "0x" + pack_batch([world.signed("mill", product, Step.buy(300, 60))]).hex()
-
-    def engine(*arguments):
-        return subprocess.run(
-            [sys.executable, "-m", "oracles.engine", *arguments],
-            cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60,
-        )  # fmt: skip
-
-    checked = engine("check", "--json")
-    assert checked.returncode == 0 and '"good": true' in checked.stdout
-    assert world.address("mill") in engine("submit", batch, "--json").stdout
-    once = engine("once", "--json")
-    assert once.returncode == 0 and '"relay": 1' in once.stdout
-    engine("once")
-    assert [e.accountId for e in world.events("CurvePlaced")] != []
