@@ -18,7 +18,13 @@ from pathlib import Path
 APE = Path(sys.executable).with_name("ape")
 HALVES = (
     ("tests/unit",),
-    ("tests/integration", "tests/invariants", "tests/faults", "tests/offchain"),
+    (
+        "tests/integration",
+        "tests/invariants",
+        "tests/differential",
+        "tests/faults",
+        "tests/offchain",
+    ),
 )
 NO_TESTS_COLLECTED = 5
 _COUNT = re.compile(r"(\d+) (passed|failed|error|errors|skipped)\b")

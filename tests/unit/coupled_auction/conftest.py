@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from energy_grid.products import Product
-from tests.unit.coupled_auction.region import LINKS, ZONES, Region
 from tests.utils.auction_market import MONDAY, OWNER, AuctionMarket
+from tests.utils.auction_region import LINKS, ZONES, Region
 
 
 @pytest.fixture(scope="session")

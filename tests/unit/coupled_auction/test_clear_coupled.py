@@ -22,7 +22,6 @@ from energy_grid.clearing.proposal import SHARE_ONE, Proposal
 from energy_grid.curves import Step
 from energy_grid.ids import Side
 from energy_grid.products import Period, Product
-from tests.unit.coupled_auction.region import ZONES, Region, proposal
 from tests.utils.auction_market import (
     ANYBODY,
     COUPLED_SECONDS,
@@ -33,6 +32,7 @@ from tests.utils.auction_market import (
     TICK_SIZE,
     AuctionMarket,
 )
+from tests.utils.auction_region import ZONES, Region, proposal
 from tests.utils.revm import Refused
 
 buy, sell = Step.buy, Step.sell

@@ -15,7 +15,6 @@ import pytest
 
 from energy_grid.curves import Step
 from energy_grid.products import Product
-from tests.unit.coupled_auction.region import ZONES, Region
 from tests.utils.auction_market import (
     ANYBODY,
     COUPLED_SECONDS,
@@ -25,6 +24,7 @@ from tests.utils.auction_market import (
     OWNER,
     AuctionMarket,
 )
+from tests.utils.auction_region import ZONES, Region
 from tests.utils.revm import Refused
 
 buy, sell = Step.buy, Step.sell

@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from tests.unit.coupled_auction.region import LINKS
 from tests.utils.auction_market import ANYBODY, MONDAY, OWNER, AuctionMarket
+from tests.utils.auction_region import LINKS
 from tests.utils.revm import Refused
 
 MAX_POWER_W = 2**39 - 1
