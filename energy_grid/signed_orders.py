@@ -15,7 +15,7 @@ from eth_keys.constants import SECPK1_N
 from eth_utils.crypto import keccak
 
 from energy_grid import eip712
-from energy_grid.curves import MAX_STEPS, STEP_BITS, Curve, MarketUnits, Step
+from energy_grid.curves import CURVE_BITS, MAX_STEPS, STEP_BITS, Curve, MarketUnits, Step
 from energy_grid.errors import InvalidValueError
 from energy_grid.ids import Side
 from energy_grid.products import Period, Product, Session
@@ -37,6 +37,7 @@ _PARITY: Final = 1 << 255
 _SIGNED_AT_BYTES: Final = 5
 _PRODUCT_BYTES: Final = 7
 _STEP_BYTES: Final = (STEP_BITS + 7) // 8
+_PLACED_BYTES: Final = 3 + _SIGNED_AT_BYTES + CURVE_BITS // 8
 _HEAD_BYTES: Final = COMPACT_BYTES + _SIGNED_AT_BYTES + _PRODUCT_BYTES + 1
 
 
@@ -225,6 +226,38 @@ def unpack_batch(data: bytes) -> list[SignedOrder]:
         orders.append(SignedOrder(curve, signed_at, head[:COMPACT_BYTES]))
         at = end
     return orders
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedOrder:
+    """One entry of the event `SignedOrdersPlaced`."""
+
+    account_id: int
+    signed_at: int
+    curve: Curve
+
+
+def unpack_placed(data: bytes) -> list[PlacedOrder]:
+    """Entries of `SignedOrdersPlaced`: `accountId 3 | signedAt 5 | curve 27` each.
+
+    Raises:
+        InvalidValueError: the bytes are no whole number of entries.
+    """
+    if len(data) % _PLACED_BYTES:
+        raise InvalidValueError(
+            "entries of placed orders are cut off",
+            expected=f"a multiple of {_PLACED_BYTES} bytes",
+            found=len(data),
+        )
+    placed = []
+    for first in range(0, len(data), _PLACED_BYTES):
+        word = int.from_bytes(data[first : first + _PLACED_BYTES], "big")
+        signed_at = word >> CURVE_BITS & (1 << 8 * _SIGNED_AT_BYTES) - 1
+        account_id = word >> CURVE_BITS + 8 * _SIGNED_AT_BYTES
+        placed.append(
+            PlacedOrder(account_id, signed_at, Curve.unpack(word & (1 << CURVE_BITS) - 1))
+        )
+    return placed
 
 
 def compact(signature: bytes) -> bytes:

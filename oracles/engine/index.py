@@ -13,6 +13,7 @@ from energy_grid.abi import Event
 from energy_grid.curves import Curve
 from energy_grid.order_book import Book
 from energy_grid.products import Product
+from energy_grid.signed_orders import unpack_placed
 from energy_grid.units import SECONDS_PER_DAY
 
 KEPT_AFTER_DELIVERY_SECONDS = 4 * SECONDS_PER_DAY
@@ -47,6 +48,9 @@ class MarketIndex:
             elif event.name == "CurvesPlaced":
                 for curve in event.curves:
                     self._note_curve(int(event.accountId), int(curve))
+            elif event.name == "SignedOrdersPlaced":
+                for placed in unpack_placed(bytes(event.orders)):
+                    self._note_curve(placed.account_id, placed.curve.pack())
             elif event.name == "RegionCleared":
                 self.coupled[Product.from_id(int(event.regionProduct))] = None
             elif event.name == "RentCollected":

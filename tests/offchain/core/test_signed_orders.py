@@ -208,3 +208,25 @@ def test_unpack_batch__five_steps__refused():
 def test_signed_order__malformed__refused(signature, signed_at):
     with pytest.raises(InvalidValueError):
         SignedOrder(CURVE, signed_at, signature)
+
+
+@given(
+    st.lists(
+        st.builds(signed_orders.PlacedOrder, st.integers(1, 2**24 - 1), times, curves(HOUR)),
+        max_size=4,
+    )
+)
+def test_unpack_placed__entries_of_the_event__come_back(placed):
+    data = b"".join(
+        one.account_id.to_bytes(3, "big")
+        + one.signed_at.to_bytes(5, "big")
+        + one.curve.pack().to_bytes(27, "big")
+        for one in placed
+    )
+
+    assert signed_orders.unpack_placed(data) == placed
+
+
+def test_unpack_placed__cut_off__refused():
+    with pytest.raises(InvalidValueError, match="cut off"):
+        signed_orders.unpack_placed(bytes(36))

@@ -51,6 +51,19 @@ def test_curves__many_in_one_event():
     assert (owners(index, HOUR), owners(index, QUARTER)) == ([5], [5])
 
 
+def test_signed_orders__placed_and_withdrawn_in_batches():
+    index = MarketIndex(lot_wh=1)
+
+    def entry(account_id, curve):
+        return account_id.to_bytes(3, "big") + bytes(5) + curve.pack().to_bytes(27, "big")
+
+    standing, none = Curve(HOUR, (Step.buy(9, 10),)), Curve(HOUR)
+    index.apply([event("SignedOrdersPlaced", orders=entry(5, standing) + entry(6, standing))])
+    assert owners(index, HOUR) == [5, 6]
+    index.apply([event("SignedOrdersPlaced", orders=entry(5, none))])
+    assert owners(index, HOUR) == [6]
+
+
 def test_forget__claimed_owner_and_products_long_delivered():
     index = MarketIndex(lot_wh=1)
     index.apply([placed(5, HOUR, Step.buy(9, 10)), placed(6, HOUR, Step.buy(9, 10))])
