@@ -12,6 +12,7 @@ from energy_grid.abi import Abi
 from energy_grid.artifacts import Artifacts
 from energy_grid.clearing.packing import PackedSession, PriceGrid
 from energy_grid.contracts import Contract
+from energy_grid.deployment.roles import Role
 from energy_grid.rpc import ExecutionRevertedError, Rpc, RpcResponseError
 from simulation.day_ahead.errors import ReplayRefusedError
 from simulation.market_day.anvil import CHAIN_ID
@@ -22,7 +23,6 @@ RING: Final = 4_096
 
 _AUCTION: Final = "SealedAuction"
 _AUTHORITY: Final = "GridAccessManager"
-_COMMITTER_ROLE: Final = 5
 _GATE_SECONDS: Final = 3_600
 _CLEARING_SECONDS: Final = 600
 _LEAD_SECONDS: Final = 1_800
@@ -135,9 +135,9 @@ class ReplayChain:
         commit = self.auction.abi.selector("commit")
         role = (self._governor, authority)
         self._transact(
-            *role, "setTargetFunctionRole", self.auction.address, [commit], _COMMITTER_ROLE
+            *role, "setTargetFunctionRole", self.auction.address, [commit], Role.COMMITTER
         )
-        self._transact(*role, "grantRole", _COMMITTER_ROLE, self._committer.address, 0)
+        self._transact(*role, "grantRole", Role.COMMITTER, self._committer.address, 0)
         clock = (first_gate, _GATE_SECONDS, 1, _CLEARING_SECONDS)
         self._transact(self._governor, self.auction, "openMarket", clock)
         self._market = int(self.auction.call("marketCount"))
