@@ -20,6 +20,8 @@ class Role(IntEnum):
     """Creates certificates: the settlement contract alone."""
     PRICE_FEED = 4
     """Sets the reference prices of the zones, which set the collars of products that open."""
+    COMMITTER = 5
+    """Seals the sessions of a sealed auction (`SealedAuction.commit`)."""
 
 
 FUNCTION_ROLES: Final[Mapping[str, Mapping[str, Role]]] = {
