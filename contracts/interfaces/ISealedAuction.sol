@@ -18,9 +18,9 @@ import {ICoupledVerification} from "./ICoupledVerification.sol";
 /// several.
 ///
 /// Trust. The committer (role COMMITTER) runs the order register: it decides which orders enter the
-/// curves, and what it does not publish nobody can clear. It cannot see what the outcome will be and
-/// then change an order: after the gate the seal is fixed, and the registered orders of a participant
-/// can be checked against the published curve. A session without a seal at its gate, or not cleared
+/// curves, knows them before the gate, and what it does not publish nobody can clear. After the gate it
+/// can change nothing: the seal is fixed, and every participant can look for its orders in the
+/// published curve. A session without a seal at its gate, or not cleared
 /// within the clearing time, is void: no price, no volume. No money or energy is held here.
 ///
 /// Units: prices count verifier ticks between `LOWEST_PRICE` and `HIGHEST_PRICE` and may be negative;
@@ -136,7 +136,8 @@ interface ISealedAuction is ICoupledVerification {
     /// @notice Last unix second at which a session can be cleared.
     function clearingEndOf(SealedSession session) external view returns (uint256);
 
-    /// @notice Where a session stands now.
+    /// @notice Where a session stands now. One whose storage a later turn has taken over reads as
+    /// UNCOMMITTED.
     function stateOf(SealedSession session) external view returns (SealedState);
 
     /// @notice The seal: the upper 224 bits of `keccak256(networkHash, curveHashes...)`; 0 if there is

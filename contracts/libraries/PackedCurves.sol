@@ -30,11 +30,9 @@ struct CurveScan {
 /// ```
 /// Steps stand best first: sells from the lowest price up, buys from the highest price down. `distance`
 /// is the way from the step before, the first one's from the end of the price range (sells: the lowest
-/// price,
-/// buys: the highest), so a curve is sorted by construction. It counts order ticks and `energy` counts
-/// units; in a coarse step they count 100 ticks and 100 units. A step of energy 0 only moves the
-/// price, and zero steps fill the last word of a side. Most steps of a real curve take 4 bytes and none
-/// more than 12.
+/// price, buys: the highest), so a curve is sorted by construction. It counts order ticks and `energy`
+/// counts units; in a coarse step they count 100 ticks and 100 units. A step of energy 0 only moves the
+/// price, and zero steps fill the last word of a side. A real curve takes about 4.5 bytes a step.
 ///
 /// Eight steps are handled at once: one multiplication by `ONES` adds up eight lanes of 32 bits.
 ///
@@ -58,6 +56,7 @@ library PackedCurves {
     uint256 private constant FLAGS = ONES << 31;
     uint256 private constant DISTANCES = ONES * ((1 << DISTANCE_BITS) - 1);
     uint256 private constant ENERGIES = ONES * ENERGY;
+
     /// @notice Bytes of the curve that starts at `at` in calldata.
     function length(uint256 at) internal pure returns (uint256) {
         (uint256 sellWords, uint256 buyWords) = _counts(at);

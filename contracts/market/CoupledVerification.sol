@@ -23,15 +23,14 @@ import {CoupledMarket, CoupledNode, Sums} from "../types/CoupledMarket.sol";
 /// above 1, so the same comparison shows that no more could be traded at these prices, and that zones
 /// tied at one price without a full link between them are curtailed alike.
 ///
-/// A user fills a `CoupledMarket` (`_newMarket`), implements `_sums`, and stores what `_verify` left in
-/// it.
+/// A user fills a `CoupledMarket` (`_newMarket`), implements `_sums`, and stores what `_verify` left.
 ///
 /// Proposal: per zone `price int32 | share uint40`, per link `flow + back uint40`, and only if the
 /// prices are not unique per zone `lowest int32 | highest int32`; big endian, nothing between or after.
 ///
 /// Why the arithmetic is unchecked: prices have 32 bits, energies of links 40 bits, sums of curves by
-/// contract of `_sums` at most 64, and there are at most 255 links and 32 nodes; no result of this file
-/// comes near 2^255.
+/// contract of `_sums` at most 64, there are at most 32 nodes, and a transaction has no room for 2^24
+/// links; no result of this file comes near 2^255.
 abstract contract CoupledVerification is ICoupledVerification {
     /// @dev By bits, nodes that alone cannot move by a tick: from the price, and outwards from the ends
     /// of the interval.
@@ -68,8 +67,7 @@ abstract contract CoupledVerification is ICoupledVerification {
     /// @param curve what `CoupledNode.curve` of the zone holds
     function _sums(uint256 curve, int256 price) internal view virtual returns (Sums memory);
 
-    /// @notice The same at the ends of a price interval and at its middle, `lowest <= price <=
-    /// highest`.
+    /// @notice The same at both ends of a price interval and at its middle.
     /// @dev To be overridden where reading the curve once for all three is cheaper.
     function _sumsOfThree(uint256 curve, int256 lowest, int256 price, int256 highest)
         internal
@@ -101,8 +99,7 @@ abstract contract CoupledVerification is ICoupledVerification {
         market.links = new CoupledLink[](links);
     }
 
-    /// @dev Check a proposal and complete the market with its outcome; reverts if it is not the right
-    /// one.
+    /// @dev Complete the market with the outcome proposed, or revert if it is not the right one.
     /// @return rent congestion rent in ticks times energy, `sum flow * (price of to - price of from)`:
     /// never negative, because every link's range contains 0
     function _verify(CoupledMarket memory market, bytes calldata proposal)
@@ -235,8 +232,8 @@ abstract contract CoupledVerification is ICoupledVerification {
         }
     }
 
-    /// @dev A flow must stand at the bound towards the higher price or share. @param gap what `to` has
-    /// more
+    /// @dev A flow must stand at the bound towards the higher price or share.
+    /// @param gap what `to` has more
     function _refuseFlow(CoupledMarket memory market, uint256 index, int256 gap) private pure {
         CoupledLink link = _link(market.links, index);
         int256 bound = gap > 0 ? int256(link.forward()) : -int256(link.back());
@@ -394,8 +391,7 @@ abstract contract CoupledVerification is ICoupledVerification {
             uint256 sellFill = tiedSells;
             uint256 buyFill = tiedBuys;
             if (tiedSells | tiedBuys != 0) {
-                // What the tied orders export together, at least -tiedBuys and at most tiedSells (rule
-                // 1).
+                // What the tied orders export together: by rule 1 from -tiedBuys to tiedSells.
                 int256 rest =
                     node.netExport - int256(sums.sellsBelow) + int256(sums.buysAbove);
                 uint256 wanted = uint256(int256(tiedBuys) + rest);

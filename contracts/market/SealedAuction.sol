@@ -20,7 +20,7 @@ import {SealedResults} from "./SealedResults.sol";
 /// @notice See `ISealedAuction`.
 contract SealedAuction is ISealedAuction, CoupledVerification, SealedResults, AccessManaged {
     /// @dev A market in one word: its clock and the congestion rent of all its sessions. A session's
-    /// rent is below 2^80 (255 links, 2^40 energy, 2^32 ticks), so 2^56 of them fit.
+    /// rent is below 2^96 (2^24 links, 2^40 energy, 2^32 ticks), so 2^40 of them fit.
     struct Market {
         uint40 firstGate;
         uint32 gateInterval;
