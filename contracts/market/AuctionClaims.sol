@@ -3,9 +3,11 @@ pragma solidity 0.8.34;
 
 import {AuctionClosing} from "./AuctionClosing.sol";
 import {IAuctionClearing} from "../interfaces/IAuctionClearing.sol";
+import {IMarketLedger} from "../interfaces/IMarketLedger.sol";
 import {AuctionFills} from "../libraries/AuctionFills.sol";
 import {AuctionRecord} from "../libraries/AuctionRecords.sol";
 import {AuctionResult} from "../libraries/AuctionResults.sol";
+import {LedgerBatch} from "../libraries/LedgerBatch.sol";
 import {OrderIds} from "../libraries/OrderIds.sol";
 import {OrderLocks} from "../libraries/OrderLocks.sol";
 import {Products} from "../libraries/Products.sol";
@@ -18,6 +20,7 @@ import {ProductId} from "../types/Market.sol";
 /// @notice A claim fixes what a curve traded and releases what it locks beyond that. Nobody has to
 /// claim: settlement reads the fill itself and releases the lock slot by slot.
 abstract contract AuctionClaims is AuctionClosing {
+    using LedgerBatch for IMarketLedger;
     using Products for ProductId;
 
     /// @dev What a claim asks of its product.
@@ -49,10 +52,9 @@ abstract contract AuctionClaims is AuctionClosing {
         (bool isOver, Claim memory terms) = _claimOf(product);
         if (!isOver) revert NotCleared(product);
         // Interaction that changes nothing: the trusted ledger.
-        AccountWord[] memory words = LEDGER.accountWords(accounts);
+        AccountWord[] memory words = LEDGER.wordsOf(accounts);
         // Effect.
         uint256 cursor = terms.result.cursor();
-        address[] memory owners = new address[](accounts.length);
         int256[] memory deltas = new int256[](accounts.length);
         bytes memory claims = new bytes(accounts.length * ACCOUNT_CLAIM_BYTES + SLACK);
         // Counters and byte positions of arrays in memory do not overflow.
@@ -61,8 +63,7 @@ abstract contract AuctionClaims is AuctionClosing {
                 AccountWord word = words[i];
                 (bool done, uint256 fill, int256 delta) = _claim(terms, word);
                 if (!done) continue;
-                owners[claimed] = accounts[i];
-                deltas[claimed] = delta;
+                deltas[i] = delta; // the others stay 0, which changes nothing
                 uint256 entry = (uint256(word.accountId()) << FILL_BITS) | fill;
                 _write(claims, claimed * ACCOUNT_CLAIM_BYTES, entry, ACCOUNT_CLAIM_BYTES);
                 ++claimed;
@@ -71,14 +72,11 @@ abstract contract AuctionClaims is AuctionClosing {
         if (claimed == 0) return 0;
         if (terms.result.cursor() != cursor) _results[product] = terms.result;
         assembly ("memory-safe") {
-            // Shorten to what was claimed.
-            mstore(owners, claimed)
-            mstore(deltas, claimed)
-            mstore(claims, mul(claimed, ACCOUNT_CLAIM_BYTES))
+            mstore(claims, mul(claimed, ACCOUNT_CLAIM_BYTES)) // shorten to what was claimed
         }
         emit CurvesClaimed(product, claims);
         // Interaction: the trusted ledger, which never refuses to release.
-        LEDGER.adjustLocks(owners, deltas);
+        LEDGER.adjust(accounts, deltas);
     }
 
     /// @inheritdoc IAuctionClearing
