@@ -132,7 +132,7 @@ abstract contract BookLevels is MarketOpenings {
 
     /// @dev `side 1 | word 7` of the first step.
     function _firstPlace(CurveSteps steps) private pure returns (uint256) {
-        if (steps.isEmpty()) return NO_PLACE;
-        return CurveStepsLib.order(steps.first()) / LevelWords.TICKS_PER_WORD;
+        uint256 step = steps.first();
+        return step == 0 ? NO_PLACE : CurveStepsLib.order(step) / LevelWords.TICKS_PER_WORD;
     }
 }

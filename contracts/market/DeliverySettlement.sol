@@ -108,7 +108,7 @@ abstract contract DeliverySettlement is SettlementPayments, Certificates, SlotRe
         uint256 end = _min(untilSlot, _currentSlot());
         if (end <= first) return (first, 0);
 
-        if (_hasNothingToSettle(account, word)) {
+        if (_hasNothingToSettle(word)) {
             _accounts[account] = word.withSettledUntil(end);
             emit ISettlementDelivery.AccountPassedOver(account, uint32(first), uint32(end));
             return (end, 0);

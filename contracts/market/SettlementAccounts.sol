@@ -19,6 +19,10 @@ abstract contract SettlementAccounts is SettlementLedger, IMarketLedger, ISettle
     /// @dev One change in `LocksAdjusted`: account id 3 bytes, delta 13.
     uint256 private constant LOCK_CHANGE_BYTES = 16;
 
+    /// @dev A meter begins: it is there, and was there for ever after.
+    uint256 private constant METERED_FLAGS =
+        AccountWordLib.FLAG_METERED | AccountWordLib.FLAG_WAS_METERED;
+
     /* ENROLMENT */
 
     /// @inheritdoc ISettlementAccounts
@@ -27,7 +31,7 @@ abstract contract SettlementAccounts is SettlementLedger, IMarketLedger, ISettle
         if (connection.meterId == 0) revert NoConnectionMeter(account);
         _requireZone(connection.zone);
 
-        AccountWord word = AccountWord.wrap(0).withFlag(AccountWordLib.FLAG_METERED, true).withFlag(
+        AccountWord word = AccountWord.wrap(0).withFlag(METERED_FLAGS, true).withFlag(
             AccountWordLib.FLAG_SECURED, SECURITY_DEPOSIT == 0
         ).withSettledUntil(connection.firstSlot).withCapacityW(connection.ratedExportW);
         accountId = _register(account, connection.zone, word);
@@ -62,7 +66,7 @@ abstract contract SettlementAccounts is SettlementLedger, IMarketLedger, ISettle
         } else {
             if (connection.zone != word.zone()) revert ZoneMismatch(word.zone(), connection.zone);
             if (!metered) {
-                word = _forwarded(account, word).withFlag(AccountWordLib.FLAG_METERED, true).withFlag(
+                word = _forwarded(word).withFlag(METERED_FLAGS, true).withFlag(
                     AccountWordLib.FLAG_SECURED, member.security >= SECURITY_DEPOSIT
                 );
                 uint32 settledUntil = word.settledUntil();
@@ -85,7 +89,7 @@ abstract contract SettlementAccounts is SettlementLedger, IMarketLedger, ISettle
         onlyMarket
         returns (AccountWord word)
     {
-        if (lockDelta == 0) return _forwarded(account, _enrolled(account));
+        if (lockDelta == 0) return _forwarded(_enrolled(account));
         emit ISettlementFunds.LockAdjusted(account, lockDelta);
         return _adjustLock(account, lockDelta);
     }
@@ -147,7 +151,7 @@ abstract contract SettlementAccounts is SettlementLedger, IMarketLedger, ISettle
         words = new AccountWord[](accounts.length);
         for (uint256 i = 0; i < accounts.length; ++i) {
             AccountWord word = _accounts[accounts[i]];
-            words[i] = word.zone() == 0 ? word : _forwarded(accounts[i], word);
+            words[i] = word.zone() == 0 ? word : _forwarded(word);
         }
     }
 
@@ -240,14 +244,14 @@ abstract contract SettlementAccounts is SettlementLedger, IMarketLedger, ISettle
             revert SecurityDepositMissing(account);
         }
         _requireFree(word, needed);
-        word = _forwarded(account, word);
+        word = _forwarded(word);
         word = word.withBalances(word.free() - needed, word.locked() + needed);
         _accounts[account] = word;
     }
 
-    function _forwarded(address account, AccountWord word) internal view returns (AccountWord) {
+    function _forwarded(AccountWord word) internal view returns (AccountWord) {
         uint256 current = _currentSlot();
-        if (word.settledUntil() < current && _hasNothingToSettle(account, word)) {
+        if (word.settledUntil() < current && _hasNothingToSettle(word)) {
             return word.withSettledUntil(current);
         }
         return word;

@@ -137,9 +137,8 @@ abstract contract SettlementLedger is SettlementStorage {
     /// @dev True of traders that never had a meter and hold no locks: they can only sell what they bought in the same
     /// product, and a purchase holds a lock until it is settled. A member's sale at the cap holds none (it can owe no
     /// more than it earns), so whoever has had a meter is settled slot by slot even after it was taken away.
-    function _hasNothingToSettle(address account, AccountWord word) internal view returns (bool) {
-        return word.locked() == 0 && !word.has(AccountWordLib.FLAG_METERED)
-            && _members[account].meteredUntil == 0;
+    function _hasNothingToSettle(AccountWord word) internal pure returns (bool) {
+        return word.locked() == 0 && !word.has(AccountWordLib.FLAG_WAS_METERED);
     }
 
     function _requireFree(AccountWord word, uint256 needed) internal pure {

@@ -30,6 +30,8 @@ library AccountWordLib {
     uint256 internal constant FLAG_ARREARS = 4;
     /// @dev The account is a zone's grid operator: it settles others' imbalance and cannot trade.
     uint256 internal constant FLAG_OPERATOR = 8;
+    /// @dev The account owns or once owned a connection meter; never taken back.
+    uint256 internal constant FLAG_WAS_METERED = 16;
 
     uint256 internal constant CAPACITY_UNIT_W = 100;
 

@@ -19,6 +19,7 @@ from tests.unit.settlement.world import (
     FLAG_METERED,
     FLAG_OPERATOR,
     FLAG_SECURED,
+    FLAG_WAS_METERED,
     MEMBER_FREE,
     OPERATOR_FREE,
     OTHER_ZONE,
@@ -99,7 +100,7 @@ def test_enrol__by_anybody__copies_the_connection(world: World) -> None:
         False,
         False,
     )
-    assert flags(world.settlement.accountWord(world.anna)) == FLAG_METERED
+    assert flags(world.settlement.accountWord(world.anna)) == FLAG_METERED | FLAG_WAS_METERED
     assert world.settlement.accountOf(2) == world.anna
     assert world.settlement.accountAt(1) == world.anna
     assert world.settlement.accountAt(2) == "0x" + "00" * 20
@@ -568,7 +569,9 @@ def test_account_words__are_what_adjust_lock_answers(world: World) -> None:
 def test_views__flags_and_addresses(world: World) -> None:
     world.member(world.anna)
     settlement = world.settlement
-    assert flags(settlement.accountWord(world.anna)) == FLAG_METERED | FLAG_SECURED
+    assert (
+        flags(settlement.accountWord(world.anna)) == FLAG_METERED | FLAG_WAS_METERED | FLAG_SECURED
+    )
     assert flags(settlement.accountWord(world.operator)) == FLAG_OPERATOR
     assert settlement.market() == world.market
     assert settlement.meter() == world.meter

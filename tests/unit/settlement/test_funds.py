@@ -17,6 +17,7 @@ from tests.unit.settlement.world import (
     BOND_FLOOR,
     BOUNDS,
     FLAG_METERED,
+    FLAG_WAS_METERED,
     MAX_TRACKED,
     MEMBER_FREE,
     OPERATOR_FREE,
@@ -126,7 +127,7 @@ def test_deposit__with_arrears__pays_them_first(world: World) -> None:
     world.fund(world.anna, 10)
 
     assert (world.free(world.anna), world.state(world.anna).arrears) == (9, 0)
-    assert flags(world.settlement.accountWord(world.anna)) == FLAG_METERED
+    assert flags(world.settlement.accountWord(world.anna)) == FLAG_METERED | FLAG_WAS_METERED
     assert world.free(world.operator) == OPERATOR_FREE + owed
 
 

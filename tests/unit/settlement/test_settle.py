@@ -31,6 +31,7 @@ from tests.unit.settlement.world import (
     FLAG_ARREARS,
     FLAG_METERED,
     FLAG_SECURED,
+    FLAG_WAS_METERED,
     MEASURED_BASIS,
     MEMBER_FREE,
     OPERATOR_FREE,
@@ -280,7 +281,10 @@ def test_settle__free_too_small__security_then_arrears(world: World, slot: int) 
     state = world.state(world.anna)
     assert (state.free, state.security, state.arrears) == (0, 0, unpaid)
     assert not state.secured
-    assert flags(world.settlement.accountWord(world.anna)) == FLAG_METERED | FLAG_ARREARS
+    assert (
+        flags(world.settlement.accountWord(world.anna))
+        == FLAG_METERED | FLAG_WAS_METERED | FLAG_ARREARS
+    )
     assert world.settlement.arrearsOf(world.anna) == unpaid
     assert world.free(world.operator) == OPERATOR_FREE + due - unpaid
     assert only(receipt, world.settlement.SecurityUsed) == {
@@ -703,7 +707,10 @@ def test_settle__security_used__must_be_posted_again_before_locking(
     world.member(world.anna, free=0)
     world.read(world.anna, slot, 1)
     world.to_slot(slot + 1)
-    assert flags(world.settlement.accountWord(world.anna)) == FLAG_METERED | FLAG_SECURED
+    assert (
+        flags(world.settlement.accountWord(world.anna))
+        == FLAG_METERED | FLAG_WAS_METERED | FLAG_SECURED
+    )
     world.settle(world.anna, slot + 1)
     world.fund(world.anna, 1_000_000)
 

@@ -27,6 +27,7 @@ FLAG_METERED: Final = 1
 FLAG_SECURED: Final = 2
 FLAG_ARREARS: Final = 4
 FLAG_OPERATOR: Final = 8
+FLAG_WAS_METERED: Final = 16
 
 MISSING: Final = 0
 MEASURED: Final = 1
