@@ -7,7 +7,7 @@ import {BookHead, BookHeads, LevelWord, LevelWords} from "./LevelWords.sol";
 /// @notice Sums over the price levels of one side of a book. They read the head and the level words
 /// that hold something, nothing else, so their cost is bounded by the number of price levels whatever
 /// the number of orders.
-/// @dev A word whose bit is set in the head is of the head's turn and not empty (`ContinuousBook`
+/// @dev A word whose bit is set in the head is of the head's turn and not empty (`BookLevels`
 /// keeps it so), hence no word is asked for its tag.
 ///
 /// Eight lanes are added at once: even and odd lanes are laid over each other, which makes four fields
