@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from energy_grid.curves import Curve, Step
+from energy_grid.curves import Curve
 from energy_grid.ids import Side
 from energy_grid.model.auction_record import AuctionRecord
 from energy_grid.model.book import TICK_SIZE
@@ -67,39 +67,56 @@ class AuctionEntry(Collars):
 
     def _set_curve(self, account: Account, given: RawCurve, signed_at: int, now: int) -> int:
         """Make a curve the account's order. Returns by how much its lock changes."""
-        product = self._open_product(account, given, now)
-        steps: tuple[Step, ...] = ()
-        if given.steps:
-            if self.halted(product, HaltScope.PLACE, now):
-                raise Refused("TradingHalted", zone=product.zone)
-            cap = self.zone(product.zone).terms_at(product.start_slot).short_price_cap
-            steps = checked_steps(given.steps, cap // TICK_SIZE)
-        lock_before = self._make_room(account, Curve(product, steps), now)
-        record = AuctionRecord(product, account.account_id, steps, signed_at)
+        product = self._product_of(account, given)
+        if now < product.opens_at:
+            raise Refused("NotOpenYet", now=now, opensAt=product.opens_at)
+        self._refuse_settled(account, product)
+        self._refuse_closed(product, now)
+        curve = self._checked_curve(product, given, now)
+        return self._enter_curve(account, curve, signed_at, now)
+
+    def _enter_curve(self, account: Account, curve: Curve, signed_at: int, now: int) -> int:
+        """File a curve in the place of what stood there. Returns by how much the lock changes."""
+        product = curve.product
+        lock_before = self._make_room(account, curve, now)
+        record = AuctionRecord(product, account.account_id, curve.steps, signed_at)
         self.curves[(product, account.account_id)] = record
         if record.curve.lots(Side.SELL):
             self._refuse_beyond_capacity(account, self._net_sold_wh(account, product))
-        for step in steps:
+        for step in curve.steps:
             self.open_delivery(product).require_within(step.limit_tick)
+        for step in curve.steps:
             self.require_level_room(product, step.side, step.limit_tick)
         return self.lock_of_curve(record) - lock_before
 
-    def _open_product(self, account: Account, given: RawCurve, now: int) -> Product:
-        """The product of a curve, if it takes orders now."""
+    @staticmethod
+    def _product_of(account: Account, given: RawCurve) -> Product:
+        """The auction that a curve is for, if it is one of the account's home zone."""
         if not given.is_well_formed:
             raise Refused("CurveMalformed")
         if given.zone != account.zone:
             raise Refused("NotHomeZone", given=given.zone, allowed=account.zone)
-        product = auction_product(given.product_id)
-        if now < product.opens_at:
-            raise Refused("NotOpenYet", now=now, opensAt=product.opens_at)
+        return auction_product(given.product_id)
+
+    def _checked_curve(self, product: Product, given: RawCurve, now: int) -> Curve:
+        """The curve, if nothing is wrong with it by itself. Withdrawing is never halted."""
+        if not given.steps:
+            return Curve(product)
+        if self.halted(product, HaltScope.PLACE, now):
+            raise Refused("TradingHalted", zone=product.zone)
+        cap = self.zone(product.zone).terms_at(product.start_slot).short_price_cap
+        return Curve(product, checked_steps(given.steps, cap // TICK_SIZE))
+
+    @staticmethod
+    def _refuse_settled(account: Account, product: Product) -> None:
         # A member whose first metered slot lies ahead is settled past products before it.
         if account.settled_until > product.start_slot:
             raise Refused("SettlementReached", settledUntil=account.settled_until)
+
+    def _refuse_closed(self, product: Product, now: int) -> None:
         gate_at = self.auction_gate(product)
         if now >= gate_at:
             raise Refused("GateClosed", now=now, gateAt=gate_at)
-        return product
 
     def _make_room(self, account: Account, curve: Curve, now: int) -> int:
         """Check what a curve replaces. Returns what that has locked."""

@@ -9,7 +9,9 @@ from itertools import groupby
 
 from energy_grid.curves import Curve
 from energy_grid.model.auction_entry import AuctionEntry
+from energy_grid.model.auction_record import AuctionRecord
 from energy_grid.model.curve_rules import RawCurve
+from energy_grid.model.ledger import Account
 from energy_grid.model.refused import Refused
 
 
@@ -129,13 +131,26 @@ class SignedEntry(AuctionEntry):
         return None
 
     def _place_signed(self, item: SignedCurve, now: int) -> None:
+        """As an order of its own, but money is looked at before the place in the book."""
         assert item.signer is not None
         account = self.ledger.account(item.signer)
+        given = RawCurve.of(item.curve)
+        product = self._product_of(account, given)
+        if now < product.opens_at:
+            raise Refused("NotOpenYet", now=now, opensAt=product.opens_at)
+        self._refuse_closed(product, now)
+        curve = self._checked_curve(product, given, now)
         with self.all_or_nothing():
             self.ledger.bring_forward(account, now)
-            given = RawCurve.of(item.curve)
-            lock_delta = self._set_curve(account, given, item.signed_at, now)
-            self.ledger.adjust_lock(account, lock_delta, now)
+            self.ledger.adjust_lock(account, self._lock_change(account, curve), now)
+            self._refuse_settled(account, product)
+            self._enter_curve(account, curve, item.signed_at, now)
+
+    def _lock_change(self, account: Account, curve: Curve) -> int:
+        before = self.curve_of(account.account_id, curve.product)
+        after = AuctionRecord(curve.product, account.account_id, curve.steps, 0)
+        lock = self.lock_of_curve(after)
+        return lock if before is None else lock - self.lock_of_curve(before)
 
     def void_signed_orders(self, sender: str, now: int) -> None:
         """All that the sender signed until now counts for nothing, unless it stands already."""
