@@ -196,15 +196,19 @@ class Ledger:
         self.bring_forward(account, now)
         if lock_delta == 0:
             return
+        self.require_may_lock(account)
+        self._refuse_beyond_free(account, lock_delta)
+        account.free -= lock_delta
+        account.locked += lock_delta
+
+    def require_may_lock(self, account: Account) -> None:
+        """Who may lock money at all."""
         if account.is_operator:
             raise Refused("OperatorCannotTrade", account=account.address)
         if account.arrears:
             raise Refused("ArrearsOutstanding", account=account.address, owed=account.arrears)
         if account.metered and not self.is_secured(account):
             raise Refused("SecurityDepositMissing", account=account.address)
-        self._refuse_beyond_free(account, lock_delta)
-        account.free -= lock_delta
-        account.locked += lock_delta
 
     def adjust_locks(self, changes: Sequence[tuple[Account, int]], now: int = 0) -> None:
         """Several locks at once, all or none."""

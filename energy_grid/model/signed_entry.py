@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from itertools import groupby
 
 from energy_grid.curves import Curve
 from energy_grid.model.auction_entry import AuctionEntry
@@ -84,31 +83,50 @@ class Skipped:
     reason: SkipReason
 
 
+@dataclass
+class Purse:
+    """Money of an account for a group of its orders, and what they have locked of it."""
+
+    account: Account
+    free: int
+    locks: int = 0
+
+
 class SignedEntry(AuctionEntry):
     """Signed orders on their way into the same book. The newest signature wins."""
 
     def place_signed(self, items: Sequence[SignedCurve], now: int) -> list[Skipped]:
-        """Place what can be placed. Returns what could not, and why: nobody can block a batch."""
-        self._refuse_split_signers(items)
+        """Place what can be placed. Returns what could not, and why: nobody can block a batch.
+
+        The orders of one account should stand together: each group of them is judged by the money
+        the account had before the batch. If in total it has not enough, the batch is refused.
+        """
         skipped = []
-        for index, item in enumerate(items):
-            reason = self._reason_to_skip(item, now)
-            if reason is None:
-                try:
-                    self._place_signed(item, now)
-                except Refused as refusal:
-                    reason = REASONS[refusal.error_name]
-            if reason is not None:
-                skipped.append(Skipped(index, item.signer, reason))
+        with self.all_or_nothing():
+            purses: list[Purse] = []
+            money = {address: one.free for address, one in self.ledger.accounts.items()}
+            for index, item in enumerate(items):
+                reason = self._reason_to_skip(item, now)
+                if reason is None:
+                    assert item.signer is not None
+                    if not purses or purses[-1].account.address != item.signer:
+                        account = self.ledger.account(item.signer)
+                        purses.append(Purse(account, money[item.signer]))
+                    try:
+                        self._place_signed(purses[-1], item, now)
+                    except Refused as refusal:
+                        reason = REASONS[refusal.error_name]
+                if reason is not None:
+                    skipped.append(Skipped(index, item.signer, reason))
+            self._pay(purses, now)
         return skipped
 
-    @staticmethod
-    def _refuse_split_signers(items: Sequence[SignedCurve]) -> None:
-        """Orders of one account stand together, so that its money is moved once."""
-        groups = [signer for signer, _ in groupby(item.signer for item in items) if signer]
-        for index, signer in enumerate(groups):
-            if signer in groups[:index]:
-                raise Refused("SignerSplit", signer=signer)
+    def _pay(self, purses: Sequence[Purse], now: int) -> None:
+        for purse in purses:
+            try:
+                self.ledger.adjust_lock(purse.account, purse.locks, now)
+            except Refused as refusal:
+                raise Refused("SignerSplit", signer=purse.account.address) from refusal
 
     def _reason_to_skip(self, item: SignedCurve, now: int) -> SkipReason | None:
         if item.signer is None:
@@ -130,21 +148,25 @@ class SignedEntry(AuctionEntry):
             return SkipReason.VOIDED
         return None
 
-    def _place_signed(self, item: SignedCurve, now: int) -> None:
+    def _place_signed(self, purse: Purse, item: SignedCurve, now: int) -> None:
         """As an order of its own, but money is looked at before the place in the book."""
-        assert item.signer is not None
-        account = self.ledger.account(item.signer)
+        account = purse.account
         given = RawCurve.of(item.curve)
         product = self._product_of(account, given)
         if now < product.opens_at:
             raise Refused("NotOpenYet", now=now, opensAt=product.opens_at)
         self._refuse_closed(product, now)
         curve = self._checked_curve(product, given, now)
+        lock_delta = self._lock_change(account, curve)
+        if lock_delta > 0:
+            self.ledger.require_may_lock(account)
+            if purse.locks + lock_delta > purse.free:
+                raise Refused("InsufficientFree", needed=purse.locks + lock_delta)
         with self.all_or_nothing():
             self.ledger.bring_forward(account, now)
-            self.ledger.adjust_lock(account, self._lock_change(account, curve), now)
             self._refuse_settled(account, product)
             self._enter_curve(account, curve, item.signed_at, now)
+        purse.locks += lock_delta
 
     def _lock_change(self, account: Account, curve: Curve) -> int:
         before = self.curve_of(account.account_id, curve.product)

@@ -141,14 +141,20 @@ def test_place_signed__during_the_extension__only_additions(hood: Neighbourhood)
     assert relay(hood, more) == []
 
 
-def test_place_signed__orders_of_one_account_apart__batch_refused(hood: Neighbourhood) -> None:
+def test_place_signed__orders_of_one_account_apart__refused_if_it_cannot_pay_for_all(
+    hood: Neighbourhood,
+) -> None:
+    hood.trader("T", money=7_000)
     batch = [
-        signed(hood, "A", Step.buy(100, 10)),
+        signed(hood, "T", Step.buy(100, 20)),
         signed(hood, "B", Step.buy(100, 10)),
-        signed(hood, "A", Step.buy(100, 10), product=HOUR),
+        signed(hood, "T", Step.buy(100, 10), product=HOUR),
     ]
+    dearer = signed(hood, "T", Step.buy(100, 13), product=HOUR)
 
     with pytest.raises(Refused, match="SignerSplit"):
-        relay(hood, *batch)
+        relay(hood, batch[0], batch[1], dearer)
     assert hood.market.trading.curves == {}
-    assert relay(hood, batch[0], batch[2], batch[1]) == []
+    assert relay(hood, batch[0], dearer, batch[1]) == [(1, SkipReason.FUNDS)]
+    assert relay(hood, batch[2]) == []
+    assert hood.locked("T") == 2_000 + 4_000
