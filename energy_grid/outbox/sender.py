@@ -285,8 +285,12 @@ class Sender:
         return b""
 
     def _consider_displaced(self, row: Row, head: int) -> None:
-        """Another transaction took the row's nonce: plan anew once that is beyond doubt."""
-        deep = max(head - self._confirmations, 0)
+        """Another transaction took the row's nonce: plan anew once that is beyond doubt.
+
+        At the newest block it never is: while a node puts the next one together, it may count that
+        block's transactions already and have no receipts of them yet.
+        """
+        deep = max(head - max(self._confirmations, 1), 0)
         if row.nonce is None or self.rpc.nonce(self.address, deep) <= row.nonce:
             return
         if self._receipt_of_any_attempt(row) is not None:
