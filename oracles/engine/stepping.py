@@ -124,7 +124,8 @@ def step(
         mined += done.mined
         failed += done.failed
         planned.update(done.planned)
-        if not (done.planned or done.sent or done.mined):
+        # What a cycle saw mined, it had seen before it looked at the market.
+        if not (done.planned or done.sent):
             if not engine.transactions_open():
                 return StepAnswer(
                     done.now, mined, failed, dict(planned), tuple(refused), done.problems

@@ -60,8 +60,8 @@ def test_step__one_thing_follows_from_another__answers_when_all_is_in_blocks():
     answer = step(engine, [])
     assert answer.transactions == 6
     assert answer.planned == {"clear": 2, "claim": 4}
-    assert (answer.now, answer.failed, answer.problems) == (7, 0, ())
-    assert engine.cycled == 4
+    assert (answer.now, answer.failed, answer.problems) == (5, 0, ())
+    assert engine.cycled == 3
 
 
 def test_step__node_still_mining__waits_for_it():
