@@ -38,43 +38,43 @@ library SettledFigures {
         }
     }
 
+    /// @notice Energies of a slot, packed. Fails (`Panic`) when one leaves its field.
+    function packEnergies(uint256 boughtWh, uint256 soldWh, uint256 importWh, uint256 exportWh)
+        internal
+        pure
+        returns (uint256 energies)
+    {
+        assert((boughtWh | soldWh | importWh | exportWh) >> 64 == 0);
+        return (boughtWh << 192) | (soldWh << 128) | (importWh << 64) | exportWh;
+    }
+
     /// @notice Write the next slot.
-    /// @dev Warning: at most as many times as `create` made room for. Fails (`Panic`) when a figure leaves its field.
+    /// @dev Warning: at most as many times as `create` made room for. Fails (`Panic`) when money leaves its field.
+    /// @param energies as `packEnergies`
     /// @param imbalance > 0: owed by the account
     /// @param mintedWh certificates minted @param givenWh those that went to the slot's pool
     function append(
         bytes memory figures,
+        uint256 energies,
         SlotPosition memory position,
-        uint256 importWh,
-        uint256 exportWh,
         SettlementBasis basis,
         int256 imbalance,
         uint256 mintedWh,
         uint256 givenWh
     ) internal pure {
         uint256 minting = mintedWh == 0 ? 0 : 1;
-        uint256 first = _energies(position.boughtWh, position.soldWh, importWh, exportWh);
         uint256 second = (_trades(position) << 16) | (uint256(basis) << 8) | minting;
         uint256 third = _rest(position, imbalance);
-        uint256 fourth = (mintedWh << 128) | givenWh; // the next slot writes over it if nothing was minted
         assembly ("memory-safe") {
             let length := mload(figures)
             let at := add(add(figures, 32), length)
-            mstore(at, first)
+            mstore(at, energies)
             mstore(add(at, 32), second)
             mstore(add(at, 64), third)
-            mstore(add(at, 96), fourth)
+            // Where nothing was minted the next slot writes over this.
+            mstore(add(at, 96), or(shl(128, mintedWh), givenWh))
             mstore(figures, add(length, add(96, shl(5, minting))))
         }
-    }
-
-    function _energies(uint256 boughtWh, uint256 soldWh, uint256 importWh, uint256 exportWh)
-        private
-        pure
-        returns (uint256)
-    {
-        assert((boughtWh | soldWh | importWh | exportWh) >> 64 == 0);
-        return (boughtWh << 192) | (soldWh << 128) | (importWh << 64) | exportWh;
     }
 
     function _trades(SlotPosition memory position) private pure returns (uint256) {

@@ -78,7 +78,7 @@ abstract contract Certificates is CertificatePools {
 
     /* ENTERING (during settlement, in slot order) */
 
-    /// @dev Enters one settled slot into the run.
+    /// @dev Enters one settled slot into the run. Warning: energies must be known to be below 2^64.
     /// @param coverWh import that certificates can be retired against: measured import, else 0
     /// @param mintableWh measured export that mints, else 0
     /// @return givenWh the part of it that goes to the slot's pool
@@ -91,32 +91,34 @@ abstract contract Certificates is CertificatePools {
         uint256 mintableWh
     ) internal returns (uint256 givenWh) {
         if (boughtWh | soldWh | mintableWh == 0) return 0;
-        if (run.day != slot / SLOTS_PER_DAY + 1) {
-            run.day = slot / SLOTS_PER_DAY + 1;
-            run.open = block.timestamp < METER.readingDeadline(uint32(slot)) + CLOSING_DELAY;
-        }
-        if (run.group != slot / SLOTS_PER_GROUP + 1) {
-            _flush(run);
-            run.group = slot / SLOTS_PER_GROUP + 1;
-        }
-
-        if (run.open) {
-            uint256 lane = slot % SLOTS_PER_GROUP;
-            run.entered |= _capped(boughtWh + soldWh, POOL_MASK) << (lane * POOL_LANE);
-            if (soldWh > boughtWh) {
-                givenWh = _capped(soldWh - boughtWh, _capped(mintableWh, MAX_ENTRY_WH));
-                if (givenWh != 0) {
-                    run.given |= givenWh << (lane * POOL_LANE);
-                    _setEntry(run, lane, givenWh | ENTRY_GIVER);
-                }
-            } else if (boughtWh > soldWh) {
-                uint256 wantedWh = _capped(boughtWh - soldWh, MAX_ENTRY_WH);
-                run.wanted |= wantedWh << (lane * POOL_LANE);
-                _setEntry(run, lane, wantedWh | (_capped(coverWh, wantedWh) << ENTRY_COVER_AT));
+        // Unchecked: slots have 32 bits, energies 64 (`SettledFigures.packEnergies` sees to it).
+        unchecked {
+            if (run.day != slot / SLOTS_PER_DAY + 1) {
+                run.day = slot / SLOTS_PER_DAY + 1;
+                run.open = block.timestamp < METER.readingDeadline(uint32(slot)) + CLOSING_DELAY;
             }
+            if (run.group != slot / SLOTS_PER_GROUP + 1) {
+                _flush(run);
+                run.group = slot / SLOTS_PER_GROUP + 1;
+            }
+            if (run.open && boughtWh | soldWh != 0) {
+                uint256 lane = slot % SLOTS_PER_GROUP;
+                run.entered |= _capped(boughtWh + soldWh, POOL_MASK) << (lane * POOL_LANE);
+                if (soldWh > boughtWh) {
+                    givenWh = _capped(soldWh - boughtWh, _capped(mintableWh, MAX_ENTRY_WH));
+                    if (givenWh != 0) {
+                        run.given |= givenWh << (lane * POOL_LANE);
+                        _setEntry(run, lane, givenWh | ENTRY_GIVER);
+                    }
+                } else if (boughtWh > soldWh) {
+                    uint256 wantedWh = _capped(boughtWh - soldWh, MAX_ENTRY_WH);
+                    run.wanted |= wantedWh << (lane * POOL_LANE);
+                    _setEntry(run, lane, wantedWh | (_capped(coverWh, wantedWh) << ENTRY_COVER_AT));
+                }
+            }
+            run.keptWh += mintableWh - givenWh;
+            run.givenWh += givenWh;
         }
-        run.keptWh += mintableWh - givenWh;
-        run.givenWh += givenWh;
     }
 
     /// @dev Ends a run: writes the last group and moves tokens. The caller mints `givenWh` to this contract.

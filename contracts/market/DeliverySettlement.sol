@@ -20,6 +20,16 @@ abstract contract DeliverySettlement is SettlementPayments, Certificates, SlotRe
     using SafeCast for uint256;
     using SettledFigures for bytes;
 
+    /// @dev What the accounts of one call share.
+    /// @param prices of the last zone and slots looked up
+    /// @param region of that zone
+    /// @param givenWh energy to be minted to the pools at the end
+    struct Batch {
+        RunPrices prices;
+        uint16 region;
+        uint256 givenWh;
+    }
+
     /// @dev Everything about one account's run.
     /// @param figures of the slots settled, for the event
     /// @param gap the gap around the slots that are defaulted or estimated now
@@ -76,29 +86,27 @@ abstract contract DeliverySettlement is SettlementPayments, Certificates, SlotRe
         if (accounts.length > MAX_ACCOUNTS) {
             revert ISettlementDelivery.TooManyInBatch(accounts.length, MAX_ACCOUNTS);
         }
-        uint256 givenWh;
+        Batch memory batch;
         for (uint256 i = 0; i < accounts.length; ++i) {
             uint256 settledFrom = _accounts[accounts[i]].settledUntil();
-            (uint256 settledUntil, uint256 given) = _settleAccount(accounts[i], untilSlot);
-            slotsSettled += settledUntil - settledFrom;
-            givenWh += given;
+            slotsSettled += _settleAccount(batch, accounts[i], untilSlot) - settledFrom;
         }
-        if (givenWh != 0) ENERGY_TOKEN.mint(address(this), givenWh);
+        if (batch.givenWh != 0) ENERGY_TOKEN.mint(address(this), batch.givenWh);
     }
 
     /* THE RUN */
 
     function _settleOne(address account, uint256 untilSlot) private returns (uint32) {
-        (uint256 settledUntil, uint256 givenWh) = _settleAccount(account, untilSlot);
-        if (givenWh != 0) ENERGY_TOKEN.mint(address(this), givenWh);
+        Batch memory batch;
+        uint256 settledUntil = _settleAccount(batch, account, untilSlot);
+        if (batch.givenWh != 0) ENERGY_TOKEN.mint(address(this), batch.givenWh);
         return uint32(settledUntil); // 28 bits in the account word
     }
 
     /// @return settledUntil first slot not settled afterwards
-    /// @return givenWh energy the caller mints to the pools
-    function _settleAccount(address account, uint256 untilSlot)
+    function _settleAccount(Batch memory batch, address account, uint256 untilSlot)
         private
-        returns (uint256 settledUntil, uint256 givenWh)
+        returns (uint256 settledUntil)
     {
         AccountWord word = _enrolled(account);
         if (word.has(AccountWordLib.FLAG_OPERATOR)) {
@@ -106,12 +114,12 @@ abstract contract DeliverySettlement is SettlementPayments, Certificates, SlotRe
         }
         uint256 first = word.settledUntil();
         uint256 end = _min(untilSlot, _currentSlot());
-        if (end <= first) return (first, 0);
+        if (end <= first) return first;
 
         if (_hasNothingToSettle(word)) {
             _accounts[account] = word.withSettledUntil(end);
             emit ISettlementDelivery.AccountPassedOver(account, uint32(first), uint32(end));
-            return (end, 0);
+            return end;
         }
 
         Run memory run;
@@ -120,17 +128,18 @@ abstract contract DeliverySettlement is SettlementPayments, Certificates, SlotRe
         run.member = _members[account];
         SlotEnergy[] memory energies;
         (energies, end) = _finalEnergies(run, first, _min(end, first + MAX_RUN_SLOTS));
-        if (end == first) return (first, 0);
+        if (end == first) return first;
 
-        _openRun(run, first, end);
+        _openRun(batch, run, first, end);
         SlotPosition[] memory positions =
             MARKET.takePositions(word.accountId(), word.zone(), uint32(first), uint32(end - first));
-        for (uint256 slot = first; slot < end; ++slot) {
-            _settleSlot(run, slot, positions[slot - first], energies[slot - first]);
+        for (uint256 i = 0; i < positions.length; ++i) {
+            _settleSlot(run, first + i, positions[i], energies[i]);
         }
         emit ISettlementDelivery.SlotsSettled(account, uint32(first), run.figures);
         _closeRun(run, end);
-        return (end, run.certificates.givenWh);
+        batch.givenWh += run.certificates.givenWh;
+        return end;
     }
 
     /// @dev Verified energies from `first` on, and the end of the part of [first, end) that can be settled now. A
@@ -154,12 +163,20 @@ abstract contract DeliverySettlement is SettlementPayments, Certificates, SlotRe
         return (energies, end);
     }
 
-    function _openRun(Run memory run, uint256 first, uint256 end) private view {
+    function _openRun(Batch memory batch, Run memory run, uint256 first, uint256 end) private view {
+        uint16 zone = run.word.zone();
+        // What the account before has looked up holds: a slot that has ended keeps its prices.
+        if (
+            batch.prices.zone != zone || first < batch.prices.first || end - 1 > batch.prices.last
+        ) {
+            batch.prices = _runPrices(zone, first, end - 1);
+            batch.region = MARKET.regionOf(zone);
+        }
+        run.prices = batch.prices;
         run.purse = _openPurse(run.word, run.member);
-        run.prices = _runPrices(run.word.zone(), first, end - 1);
         run.figures = SettledFigures.create(end - first);
         run.certificates.account = run.account;
-        run.certificates.region = MARKET.regionOf(run.word.zone());
+        run.certificates.region = batch.region;
         if (run.member.defaultedFrom != 0) {
             run.stretch = _stretches[run.account];
             run.gap = _gapAround(run.account, run.stretch.fromSlot);
@@ -194,28 +211,44 @@ abstract contract DeliverySettlement is SettlementPayments, Certificates, SlotRe
                 (shortPrice, longPrice) = _estimatePrices(run, slot, shortPrice, longPrice);
             }
         }
+        _settleEnergies(
+            run, slot, position, energy, basis, importWh, exportWh, shortPrice, longPrice
+        );
+    }
 
-        // Compared as unsigned sums: cheaper than four checked conversions, and just as safe.
-        uint256 takenWh = importWh + position.soldWh;
-        uint256 coveredWh = exportWh + position.boughtWh;
-        int256 imbalance = takenWh >= coveredWh
-            ? _money(takenWh - coveredWh, shortPrice).toInt256()
-            : -_money(coveredWh - takenWh, longPrice).toInt256();
+    function _settleEnergies(
+        Run memory run,
+        uint256 slot,
+        SlotPosition memory position,
+        SlotEnergy memory energy,
+        SettlementBasis basis,
+        uint256 importWh,
+        uint256 exportWh,
+        uint256 shortPrice,
+        uint256 longPrice
+    ) private {
+        uint256 boughtWh = position.boughtWh;
+        uint256 soldWh = position.soldWh;
+        uint256 energies = SettledFigures.packEnergies(boughtWh, soldWh, importWh, exportWh);
+        int256 imbalance;
+        // Unchecked: energies are below 2^64 (they were packed), prices below 2^80 (they are caps of ticks at most).
+        unchecked {
+            uint256 takenWh = importWh + soldWh;
+            uint256 coveredWh = exportWh + boughtWh;
+            imbalance = takenWh >= coveredWh
+                ? int256((takenWh - coveredWh) * shortPrice / WH_PER_KWH)
+                : -int256((coveredWh - takenWh) * longPrice / WH_PER_KWH);
+        }
+        uint256 mintedWh;
+        uint256 coverWh;
+        if (basis == SettlementBasis.MEASURED) {
+            coverWh = importWh;
+            mintedWh = energy.mintableWh;
+        }
+        uint256 givenWh = _enter(run.certificates, slot, boughtWh, soldWh, coverWh, mintedWh);
+        run.figures.append(energies, position, basis, imbalance, mintedWh, givenWh);
         _payTrades(run.purse, position);
         _payImbalance(run.purse, imbalance);
-        bool measured = basis == SettlementBasis.MEASURED;
-        uint256 mintedWh = measured ? energy.mintableWh : 0;
-        uint256 givenWh = _enter(
-            run.certificates,
-            slot,
-            position.boughtWh,
-            position.soldWh,
-            measured ? importWh : 0,
-            mintedWh
-        );
-        run.figures.append(
-            position, importWh, exportWh, basis, imbalance, mintedWh, givenWh
-        );
     }
 
     function _closeRun(Run memory run, uint256 end) private {

@@ -53,22 +53,30 @@ abstract contract SettlementPayments is ZonePrices {
     }
 
     /// @dev One slot's trades: the market keeps enough locked for cost and fees of every slot.
+    /// Warning: each amount of `position` must be known to be below 2^80 (`SettledFigures.append` sees to it).
     function _payTrades(Purse memory purse, SlotPosition memory position) internal pure {
-        if (position.unlocked | position.proceeds == 0) return;
-        purse.locked -= position.unlocked;
-        purse.free += position.proceeds + position.unlocked - position.cost - position.networkFee
-            - position.tradingFee;
-        purse.operatorMoney += position.networkFee;
-        purse.tradingFees += position.tradingFee;
-        // Both are part of what the market locked, so far below 2^255.
-        purse.clearing += int256(position.cost) - int256(position.proceeds);
+        uint256 unlocked = position.unlocked;
+        uint256 proceeds = position.proceeds;
+        if (unlocked | proceeds == 0) return;
+        uint256 cost = position.cost;
+        purse.locked -= unlocked;
+        // Unchecked: sums of a few hundred amounts below 2^80.
+        unchecked {
+            uint256 income = purse.free + proceeds + unlocked;
+            uint256 charged = cost + position.networkFee + position.tradingFee;
+            assert(charged <= income);
+            purse.free = income - charged;
+            purse.operatorMoney += position.networkFee;
+            purse.tradingFees += position.tradingFee;
+            purse.clearing += int256(cost) - int256(proceeds);
+        }
     }
 
     /// @dev `imbalance` > 0: the account owes the operator; < 0: the operator owes the account.
     function _payImbalance(Purse memory purse, int256 imbalance) internal pure {
         if (imbalance > 0) _charge(purse, uint256(imbalance));
         else if (imbalance < 0) _reward(purse, uint256(-imbalance));
-        _settleMutually(purse);
+        if (purse.claim | purse.arrears != 0) _settleMutually(purse);
     }
 
     /// @dev Afterwards the account owes nothing it could pay, and the operator has nothing it could pay this account.
@@ -94,6 +102,14 @@ abstract contract SettlementPayments is ZonePrices {
     /// @dev From the free balance (which holds the slot's proceeds and unlocked money by now), then from the security
     /// deposit, the rest as arrears.
     function _charge(Purse memory purse, uint256 due) private pure {
+        uint256 free = purse.free;
+        if (due <= free) {
+            unchecked {
+                purse.free = free - due;
+            }
+            purse.operatorMoney += due;
+            return;
+        }
         uint256 fromFree = _min(due, purse.free);
         uint256 fromSecurity = _min(due - fromFree, purse.security);
         uint256 unpaid = due - fromFree - fromSecurity;
@@ -107,6 +123,14 @@ abstract contract SettlementPayments is ZonePrices {
 
     /// @dev Set off against arrears, then from the operator's money, then from its bond, the rest as a claim.
     function _reward(Purse memory purse, uint256 due) private pure {
+        uint256 money = purse.operatorMoney;
+        if (due <= money && purse.arrears == 0) {
+            unchecked {
+                purse.operatorMoney = money - due;
+            }
+            purse.free += due;
+            return;
+        }
         uint256 setOff = _min(due, purse.arrears);
         purse.arrears -= setOff;
         purse.paidArrears += setOff;
