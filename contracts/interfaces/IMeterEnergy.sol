@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
+import {EnergyWord} from "../types/EnergyWord.sol";
 import {Connection, SlotEnergy} from "../types/Metering.sol";
 
 /// @title What settlement asks of metering
@@ -18,6 +19,12 @@ interface IMeterEnergy {
         external
         view
         returns (SlotEnergy[] memory energies);
+
+    /// @notice `slotEnergies`, one word a slot: what settlement reads.
+    function slotEnergyWords(address account, uint32 firstSlot, uint32 count)
+        external
+        view
+        returns (EnergyWord[] memory words);
 
     /// @notice The stretch between two true readings that contains `slot`.
     /// @return found false while no true reading after `slot` exists, or if both boundaries of

@@ -9,7 +9,7 @@ import {ISettlementFunds} from "../interfaces/ISettlementFunds.sol";
 import {SettledFigures} from "../libraries/SettledFigures.sol";
 import {AccountWord, AccountWordLib} from "../types/AccountWord.sol";
 import {SlotPosition} from "../types/Market.sol";
-import {Quality, SlotEnergy} from "../types/Metering.sol";
+import {EnergyWord} from "../types/EnergyWord.sol";
 import {DefaultedStretch, SettlementBasis} from "../types/Settlement.sol";
 import {Certificates} from "./Certificates.sol";
 import {SettlementPayments} from "./SettlementPayments.sol";
@@ -126,7 +126,7 @@ abstract contract DeliverySettlement is SettlementPayments, Certificates, SlotRe
         run.account = account;
         run.word = word;
         run.member = _members[account];
-        SlotEnergy[] memory energies;
+        EnergyWord[] memory energies;
         (energies, end) = _finalEnergies(run, first, _min(end, first + MAX_RUN_SLOTS));
         if (end == first) return first;
 
@@ -147,13 +147,13 @@ abstract contract DeliverySettlement is SettlementPayments, Certificates, SlotRe
     function _finalEnergies(Run memory run, uint256 first, uint256 end)
         private
         view
-        returns (SlotEnergy[] memory energies, uint256)
+        returns (EnergyWord[] memory energies, uint256)
     {
-        if (!run.word.has(AccountWordLib.FLAG_METERED)) return (new SlotEnergy[](end - first), end);
-        energies = METER.slotEnergies(run.account, uint32(first), uint32(end - first));
+        if (!run.word.has(AccountWordLib.FLAG_METERED)) return (new EnergyWord[](end - first), end);
+        energies = METER.slotEnergyWords(run.account, uint32(first), uint32(end - first));
         uint256 overdueUntil; // slots before this need no further question
         for (uint256 slot = first; slot < end; ++slot) {
-            if (energies[slot - first].quality != Quality.MISSING || slot < overdueUntil) continue;
+            if (!energies[slot - first].isMissing() || slot < overdueUntil) continue;
             if (!_isMetered(run.word, run.member, slot)) continue;
             if (block.timestamp > METER.readingDeadline(uint32(slot))) continue;
             Gap memory gap = _gapAround(run.account, slot);
@@ -187,10 +187,10 @@ abstract contract DeliverySettlement is SettlementPayments, Certificates, SlotRe
         Run memory run,
         uint256 slot,
         SlotPosition memory position,
-        SlotEnergy memory energy
+        EnergyWord energy
     ) private {
         bool metered = _isMetered(run.word, run.member, slot);
-        bool defaulted = metered && energy.quality == Quality.MISSING;
+        bool defaulted = metered && energy.isMissing();
         if (run.stretch.fromSlot != 0 && _stretchEnds(run, slot, defaulted)) _correct(run);
 
         SettlementBasis basis = SettlementBasis.UNMETERED;
@@ -202,9 +202,9 @@ abstract contract DeliverySettlement is SettlementPayments, Certificates, SlotRe
             importWh = position.boughtWh;
             _extendStretch(run, slot, importWh, shortPrice, longPrice);
         } else if (metered) {
-            importWh = energy.importWh;
-            exportWh = energy.exportWh;
-            if (energy.quality == Quality.MEASURED) {
+            importWh = energy.importWh();
+            exportWh = energy.exportWh();
+            if (energy.isMeasured()) {
                 basis = SettlementBasis.MEASURED;
             } else {
                 basis = SettlementBasis.ESTIMATED;
@@ -220,7 +220,7 @@ abstract contract DeliverySettlement is SettlementPayments, Certificates, SlotRe
         Run memory run,
         uint256 slot,
         SlotPosition memory position,
-        SlotEnergy memory energy,
+        EnergyWord energy,
         SettlementBasis basis,
         uint256 importWh,
         uint256 exportWh,
@@ -243,7 +243,7 @@ abstract contract DeliverySettlement is SettlementPayments, Certificates, SlotRe
         uint256 coverWh;
         if (basis == SettlementBasis.MEASURED) {
             coverWh = importWh;
-            mintedWh = energy.mintableWh;
+            mintedWh = energy.mintableWh();
         }
         uint256 givenWh = _enter(run.certificates, slot, boughtWh, soldWh, coverWh, mintedWh);
         run.figures.append(energies, position, basis, imbalance, mintedWh, givenWh);

@@ -5,6 +5,7 @@ import {IMeterEnergy} from "../interfaces/IMeterEnergy.sol";
 import {DAY_SECONDS, SLOTS_PER_DAY} from "../libraries/MeterConstants.sol";
 import {MeterWord} from "../libraries/MeterWord.sol";
 import {ReadingLanes, ReadingRing} from "../libraries/ReadingLanes.sol";
+import {EnergyWord, EnergyWords} from "../types/EnergyWord.sol";
 import {MeterStatus} from "../types/MeterInfo.sol";
 import {Connection, MeterKind, Quality, SlotEnergy} from "../types/Metering.sol";
 import {MeterHistory} from "./MeterHistory.sol";
@@ -41,37 +42,20 @@ abstract contract MeterEnergy is IMeterEnergy, MeterHistory {
         view
         returns (SlotEnergy[] memory energies)
     {
-        if (count > MAX_RUN_SLOTS) revert TooManySlots(count, MAX_RUN_SLOTS);
+        EnergyWord[] memory words = _energyWords(account, firstSlot, count);
         energies = new SlotEnergy[](count);
-        OwnerMeters memory own = _ownerMeters[account];
-        uint256 meterId = own.connectionId;
-        uint256 productionId = own.productionId;
-
-        // From the newest slot back, along with the meters.
-        for (uint256 i = count; i != 0 && meterId != 0; --i) {
-            uint256 slot = uint256(firstSlot) + i - 1;
-            meterId = _meterAt(meterId, slot);
-            if (meterId == 0) break;
-            Meter storage meter = _meters[meterId];
-            SlotEnergy memory energy = energies[i - 1];
-            (energy.importWh, energy.exportWh, energy.quality) =
-                _rings[meterId].load(meter.wide, slot);
-            if (energy.quality != Quality.MEASURED || energy.exportWh == 0) continue;
-
-            if (meter.kind == MeterKind.CONNECTION) {
-                energy.mintableWh = energy.exportWh;
-            } else {
-                productionId = _meterAt(productionId, slot);
-                (bool known, uint256 producedWh) = _produced(productionId, slot);
-                if (known) {
-                    energy.mintableWh =
-                        producedWh < energy.exportWh ? producedWh : energy.exportWh;
-                } else {
-                    // Reported only when its certificates are certain: what is reported never changes.
-                    delete energies[i - 1];
-                }
-            }
+        for (uint256 i = 0; i < count; ++i) {
+            energies[i] = words[i].unpack();
         }
+    }
+
+    /// @inheritdoc IMeterEnergy
+    function slotEnergyWords(address account, uint32 firstSlot, uint32 count)
+        external
+        view
+        returns (EnergyWord[] memory words)
+    {
+        return _energyWords(account, firstSlot, count);
     }
 
     /// @inheritdoc IMeterEnergy
@@ -103,6 +87,80 @@ abstract contract MeterEnergy is IMeterEnergy, MeterHistory {
         unchecked {
             return (slot / SLOTS_PER_DAY + 2) * DAY_SECONDS;
         }
+    }
+
+    function _energyWords(address account, uint256 firstSlot, uint256 count)
+        private
+        view
+        returns (EnergyWord[] memory words)
+    {
+        if (count > MAX_RUN_SLOTS) revert TooManySlots(count, MAX_RUN_SLOTS);
+        words = new EnergyWord[](count);
+        OwnerMeters memory own = _ownerMeters[account];
+        uint256 meterId = own.connectionId;
+        uint256 productionId = own.productionId;
+
+        // From the newest slot back, along with the meters.
+        while (count != 0) {
+            meterId = _meterAt(meterId, firstSlot + count - 1);
+            if (meterId == 0) break;
+            Meter storage meter = _meters[meterId];
+            uint256 from = meter.firstSlot > firstSlot ? meter.firstSlot - firstSlot : 0;
+            if (meter.kind == MeterKind.CONNECTION) {
+                _readConnection(words, meterId, firstSlot, from, count);
+            } else {
+                productionId =
+                    _readWithStorage(words, meterId, productionId, firstSlot, from, count);
+            }
+            count = from;
+        }
+    }
+
+    /// @dev Slots `from` to `end` (exclusive, counted from `firstSlot`) of a connection whose whole export mints.
+    function _readConnection(
+        EnergyWord[] memory words,
+        uint256 meterId,
+        uint256 firstSlot,
+        uint256 from,
+        uint256 end
+    ) private view {
+        ReadingRing storage ring = _rings[meterId];
+        bool wide = _meters[meterId].wide;
+        for (uint256 i = from; i < end; ++i) {
+            (uint256 importWh, uint256 exportWh, Quality quality) = ring.load(wide, firstSlot + i);
+            words[i] = EnergyWords.pack(
+                importWh, exportWh, quality == Quality.MEASURED ? exportWh : 0, quality
+            );
+        }
+    }
+
+    /// @dev The same for a connection with storage: what the PRODUCTION meter behind it proves mints.
+    /// @param productionId its PRODUCTION meter at the end, or a later one
+    /// @return its PRODUCTION meter at the beginning
+    function _readWithStorage(
+        EnergyWord[] memory words,
+        uint256 meterId,
+        uint256 productionId,
+        uint256 firstSlot,
+        uint256 from,
+        uint256 end
+    ) private view returns (uint256) {
+        ReadingRing storage ring = _rings[meterId];
+        bool wide = _meters[meterId].wide;
+        for (uint256 i = end; i > from; --i) {
+            uint256 slot = firstSlot + i - 1;
+            (uint256 importWh, uint256 exportWh, Quality quality) = ring.load(wide, slot);
+            uint256 mintableWh;
+            if (quality == Quality.MEASURED && exportWh != 0) {
+                productionId = _meterAt(productionId, slot);
+                (bool known, uint256 producedWh) = _produced(productionId, slot);
+                // Reported only when its certificates are certain: what is reported never changes.
+                if (!known) continue;
+                mintableWh = producedWh < exportWh ? producedWh : exportWh;
+            }
+            words[i - 1] = EnergyWords.pack(importWh, exportWh, mintableWh, quality);
+        }
+        return productionId;
     }
 
     /// @dev The meter in charge of `slot`: `meterId` or one it followed; 0 if none had begun.

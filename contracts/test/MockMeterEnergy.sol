@@ -4,6 +4,7 @@ pragma solidity 0.8.34;
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
 import {IMeterEnergy} from "../interfaces/IMeterEnergy.sol";
+import {EnergyWord, EnergyWords} from "../types/EnergyWord.sol";
 import {Connection, Quality, SlotEnergy} from "../types/Metering.sol";
 
 /// @notice A meter registry whose connections, energies and gaps a test writes down.
@@ -71,6 +72,20 @@ contract MockMeterEnergy is IMeterEnergy {
         for (uint32 i = 0; i < count; ++i) {
             PackedEnergy memory packed = _energies[account][firstSlot + i];
             energies[i] = SlotEnergy(
+                packed.importWh, packed.exportWh, packed.mintableWh, packed.quality
+            );
+        }
+    }
+
+    function slotEnergyWords(address account, uint32 firstSlot, uint32 count)
+        external
+        view
+        returns (EnergyWord[] memory words)
+    {
+        words = new EnergyWord[](count);
+        for (uint32 i = 0; i < count; ++i) {
+            PackedEnergy memory packed = _energies[account][firstSlot + i];
+            words[i] = EnergyWords.pack(
                 packed.importWh, packed.exportWh, packed.mintableWh, packed.quality
             );
         }

@@ -1,6 +1,6 @@
 """IMeterEnergy: slotEnergies, gapAround, connectionOf (see test_register_meter), readingDeadline
 
-slotEnergies
+slotEnergies, slotEnergyWords
 ├── no connection, before the first slot, after the record: MISSING
 ├── more than 672 slots: TooManySlots
 ├── CONNECTION: mintable is the export if MEASURED, 0 if ESTIMATED
@@ -36,10 +36,14 @@ NOTHING = (0, 0, 0, MISSING)
 
 
 def energies(smart_meter, account, first_slot, count):
-    return [
+    """What is reported, in full and packed."""
+    said = [
         (x.importWh, x.exportWh, x.mintableWh, x.quality)
         for x in smart_meter.slotEnergies(account, first_slot, count)
     ]
+    words = smart_meter.slotEnergyWords(account, first_slot, count)
+    assert [tuple(word >> at & (1 << 64) - 1 for at in (0, 64, 128, 192)) for word in words] == said
+    return said
 
 
 @pytest.fixture
@@ -80,6 +84,8 @@ def test_slot_energies__limits(smart_meter, register, owner, first_slot):
     assert energies(smart_meter, owner, first_slot, 672) == [NOTHING] * 672
     with ape.reverts(smart_meter.TooManySlots, given=673, allowed=672):
         smart_meter.slotEnergies(owner, first_slot, 673)
+    with ape.reverts(smart_meter.TooManySlots, given=673, allowed=672):
+        smart_meter.slotEnergyWords(owner, first_slot, 673)
     assert energies(smart_meter, owner, 2**32 - 1, 3) == [NOTHING] * 3
     assert energies(smart_meter, owner, 0, 3) == [NOTHING] * 3
 
