@@ -51,8 +51,8 @@ def test_gas__run_of_96_slots(world: World) -> None:
     without = per_unit(world.settle(plain, slot + RUN_SLOTS), RUN_SLOTS)
     traded = per_unit(world.settle(seller, slot + RUN_SLOTS), RUN_SLOTS)
 
-    assert without <= 20_400
-    assert traded <= 28_100
+    assert without <= 15_200
+    assert traded <= 22_000
 
 
 def test_gas__batch_of_50_accounts(world: World) -> None:
@@ -77,6 +77,6 @@ def test_gas__batch_of_50_accounts(world: World) -> None:
     entered = per_unit(cursors[1], BATCH)
     claim = per_unit(claimed, BATCH)
     assert world.energy.totalSupply() == 0
-    assert settled <= 49_200
-    assert entered <= 80_100
+    assert settled <= 39_500
+    assert entered <= 68_700
     assert claim <= 10_000
