@@ -9,6 +9,7 @@ SOLC ?= auto
 DEMO_ARGS ?=
 TEST_ARGS ?=
 GAS_ARGS ?=
+THROUGHPUT_ARGS ?=
 
 BIN := .venv/bin
 APE := $(BIN)/ape
@@ -59,6 +60,10 @@ faults: build ## run the fault-injection tests alone
 .PHONY: gas
 gas: build ## measure gas and write bench/gas
 	@$(BIN)/python -m bench.gas $(GAS_ARGS)
+
+.PHONY: throughput
+throughput: build ## place, clear and settle 50,000 orders of a day (THROUGHPUT_ARGS="--orders 9600")
+	@$(BIN)/python -m bench.throughput $(THROUGHPUT_ARGS)
 
 .PHONY: lint
 lint: setup ## check format, rules and types of the Python code

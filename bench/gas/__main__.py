@@ -17,8 +17,10 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from bench.gas import auction_day, big_books, coupled, sealed
+from bench.gas.people import settle_in
 from bench.gas.turn import run_turn
-from bench.gas.world import build_world, settle_in
+from bench.gas.world import ANVIL_ARGUMENTS, build_world
 from energy_grid.artifacts import Artifacts
 from tests.utils.anvil import Anvil
 
@@ -31,6 +33,7 @@ FIRST_SLOT: Final = 20_000 * 96
 
 RING_SLOTS: Final = 4_096
 DAY_SLOTS: Final = 96
+HOUSEHOLD_KEYS: Final = 1_000
 HOUSEHOLDS_FRESH: Final = 104
 HOUSEHOLDS_RECYCLED: Final = 20
 """Each has 4,000 idle slots to settle before its second day, so there are few."""
@@ -77,24 +80,55 @@ def measure(console: Console) -> dict[str, int]:
     """Run the day on fresh storage, then once more one turn of the ring later."""
     measured: dict[str, int] = {}
     genesis = (FIRST_SLOT - DAY_SLOTS) * 900
-    arguments = ("--hardfork", "osaka", "--timestamp", str(genesis), "--prune-history", "--silent")
+    arguments = (*ANVIL_ARGUMENTS, "--timestamp", str(genesis))
     with Anvil(arguments=arguments) as anvil, console.status("deploying") as status:
 
         def say(what: str, turn: str) -> None:
             status.update(f"{turn} storage: {what}")
 
         world = build_world(anvil.rpc)
-        households = settle_in(world, HOUSEHOLDS_FRESH, FIRST_SLOT)
-        fresh = run_turn(world, households, FIRST_SLOT, lambda what: say(what, "fresh"))
+        households = settle_in(world, HOUSEHOLD_KEYS, HOUSEHOLDS_FRESH, FIRST_SLOT)
+        cast = auction_day.gather(world, FIRST_SLOT)
+        fresh = run_turn(world, households, cast, FIRST_SLOT, lambda what: say(what, "fresh"))
         measured |= {f"{name}_fresh": gas for name, gas in fresh.items()}
         half = HOUSEHOLDS_FRESH // 2
         few = HOUSEHOLDS_RECYCLED // 2
         remaining = [*households[:few], *households[half : half + few]]
         recycled = run_turn(
-            world, remaining, FIRST_SLOT + RING_SLOTS, lambda what: say(what, "recycled")
+            world, remaining, cast, FIRST_SLOT + RING_SLOTS, lambda what: say(what, "recycled")
         )
         measured |= {f"{name}_recycled": gas for name, gas in recycled.items()}
-    return measured
+        status.update("large books")
+        measured |= big_books.clear_books(world)
+        status.update("coupled zones")
+        measured |= coupled.clear_regions(world)
+        status.update("national hours")
+        measured |= sealed.clear_hours(anvil.rpc)
+    return derive(measured)
+
+
+def derive(measured: dict[str, int]) -> dict[str, int]:
+    """Add what is the difference, or the sum, of receipts."""
+    figures = dict(measured)
+    for side in ("sell", "buy"):
+        # Placed over an unclaimed fill, less placed over a claimed one.
+        figures[f"auto_settle_on_reuse_{side}"] = (
+            figures[f"curves_96_{side}_recycled"]
+            - figures[f"curves_96_{side}_after_claim_recycled"]
+        )
+        # A slot settled with an unclaimed fill, less one with a claimed fill.
+        for turn in ("fresh", "recycled"):
+            figures[f"auto_settle_in_settlement_{side}_{turn}"] = (
+                figures[f"settle_run_96_{side}_unclaimed_{turn}"]
+                - figures[f"settle_run_96_{side}_claimed_{turn}"]
+            )
+    for turn in ("fresh", "recycled"):
+        figures[f"signed_order_whole_life_{turn}"] = (
+            figures[f"signed_order_place_{turn}"]
+            + figures[f"signed_order_clear_share_{turn}"]
+            + max(figures[f"auto_settle_in_settlement_buy_{turn}"], 0)
+        )
+    return figures
 
 
 def compare(measured: dict[str, int]) -> list[Row]:

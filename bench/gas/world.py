@@ -1,52 +1,47 @@
-"""A chain with everything deployed and a neighbourhood on it, driven by plain JSON-RPC."""
+"""A chain with everything deployed, driven by plain JSON-RPC from unlocked accounts."""
 
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from eth_account import Account
-from eth_account.signers.local import LocalAccount
 
-from energy_grid import eip712
 from energy_grid.artifacts import Artifacts
 from energy_grid.contracts import Contract, Contracts
 from energy_grid.deployment import Journal, LocalSigner, Parameters, deploy
 from energy_grid.deployment.plan import Plan
 from energy_grid.deployments import Deployment
-from energy_grid.eip712 import MeterKind, MeterRegistration
-from energy_grid.products import Period, Product
 from energy_grid.rpc import Rpc, to_hex
-from energy_grid.units import Slot, Watt, Wh, Zone
+from energy_grid.units import Zone
 
 ZONE: Final = Zone(1)
 GAS_LIMIT: Final = 16_777_216
 """EIP-7825: no transaction may ask for more."""
 
+ANVIL_ARGUMENTS: Final = (
+    *("--hardfork", "osaka"),
+    *("--gas-limit", str(1_000 * GAS_LIMIT)),  # blocks of many transactions
+    *("--order", "fifo", "--prune-history", "--silent"),
+)
+
 _COIN: Final = 1_000_000
-_DEPOSIT_UNITS: Final = 100_000 * _COIN
-_RATED_W: Final = Watt(20_000)
-_REGISTER_WIDTH_WH: Final = Wh(1_000_000_000)
+DEPOSIT_UNITS: Final = 100_000 * _COIN
+_BLOCK_TRANSACTIONS: Final = 200
 
 
-@dataclass
-class Household:
-    """A member, its meter's key and what it has signed so far."""
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A transaction to come."""
 
-    account: LocalAccount
-    device: LocalAccount
-    meter_id: int
-    sequence: int = 0
-    import_wh: int = 0
-    export_wh: int = 0
-
-    @property
-    def address(self) -> str:
-        """The member's account."""
-        return str(self.account.address)
+    sender: str
+    contract: Contract
+    function: str
+    arguments: tuple[Any, ...]
 
 
 @dataclass
@@ -54,13 +49,19 @@ class World:
     """The deployed platform.
 
     Attributes:
-        gas: gas of each transaction sent, the last one at the end.
+        operator: grid operator of `ZONE`.
+        last_receipt: of the last transaction that `send` sent.
     """
 
     rpc: Rpc
     contracts: Contracts
     operator: str
-    gas: list[int] = field(default_factory=list)
+    last_receipt: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def governor(self) -> str:
+        """Who deployed, and holds every role."""
+        return self.contracts.deployment.deployer
 
     def now(self) -> int:
         """Time of the newest block."""
@@ -71,26 +72,77 @@ class World:
         self.rpc.call("evm_setNextBlockTimestamp", hex(unix))
         self.rpc.call("evm_mine")
 
+    def next_block_at(self, unix: int) -> None:
+        """Let the next transaction be mined at `unix`: a block less than `travel_to`."""
+        self.rpc.call("evm_setNextBlockTimestamp", hex(unix))
+
     def send(self, sender: str, contract: Contract, function: str, *arguments: Any) -> int:
         """Send a transaction from an unlocked account; return its `gasUsed`.
 
         Raises:
             ContractCallError: the contract refused, with its reason.
         """
-        transaction = {
-            "from": sender,
-            "to": contract.address,
-            "data": to_hex(contract.encode(function, *arguments)),
-            "gas": hex(GAS_LIMIT),
-            "gasPrice": "0x0",
-        }
-        receipt = self.rpc.wait_for_receipt(self.rpc.call("eth_sendTransaction", transaction))
+        call = Call(sender, contract, function, arguments)
+        hash_ = self.rpc.call("eth_sendTransaction", _transaction(call))
+        self.last_receipt = self.rpc.wait_for_receipt(hash_)
+        self._require_success(call, self.last_receipt)
+        return int(self.last_receipt["gasUsed"], 16)
+
+    def send_all(self, calls: Sequence[Call]) -> list[int]:
+        """Send many transactions in blocks of 200; return the `gasUsed` of each.
+
+        Raises:
+            ContractCallError: the contract refused one, with its reason.
+        """
+        gas: list[int] = []
+        self.rpc.call("evm_setAutomine", False)
+        try:
+            for first in range(0, len(calls), _BLOCK_TRANSACTIONS):
+                gas += self._send_block(calls[first : first + _BLOCK_TRANSACTIONS])
+        finally:
+            self.rpc.call("evm_setAutomine", True)
+        return gas
+
+    def _send_block(self, calls: Sequence[Call]) -> list[int]:
+        nonces = self._first_nonces(calls)
+        transactions = []
+        for call in calls:
+            transaction = _transaction(call)
+            if call.sender in nonces:
+                transaction["nonce"] = hex(nonces[call.sender])
+                nonces[call.sender] += 1
+            transactions.append(transaction)
+        hashes = self.rpc.batch([("eth_sendTransaction", [one]) for one in transactions])
+        self.rpc.call("evm_mine")
+        receipts = self.rpc.wait_for_receipts(hashes)
+        for call, receipt in zip(calls, receipts, strict=True):
+            self._require_success(call, receipt)
+        return [int(receipt["gasUsed"], 16) for receipt in receipts]
+
+    def _first_nonces(self, calls: Sequence[Call]) -> dict[str, int]:
+        """Of senders with several transactions: the node may take those of a batch in any order."""
+        counts = Counter(call.sender for call in calls)
+        several = [sender for sender, count in counts.items() if count > 1]
+        answers = self.rpc.batch(
+            [("eth_getTransactionCount", [sender, "latest"]) for sender in several]
+        )
+        return {sender: int(answer, 16) for sender, answer in zip(several, answers, strict=True)}
+
+    def _require_success(self, call: Call, receipt: dict[str, Any]) -> None:
         if int(receipt["status"], 16) != 1:
-            contract.call(function, *arguments, sender=sender)  # raises with the reason
-            raise RuntimeError(f"{function} reverted once and not again")
-        self.last_receipt = receipt
-        self.gas.append(int(receipt["gasUsed"], 16))
-        return self.gas[-1]
+            # Raises with the reason.
+            call.contract.call(call.function, *call.arguments, sender=call.sender)
+            raise RuntimeError(f"{call.function} reverted once and not again")
+
+
+def _transaction(call: Call) -> dict[str, str]:
+    return {
+        "from": call.sender,
+        "to": call.contract.address,
+        "data": to_hex(call.contract.encode(call.function, *call.arguments)),
+        "gas": hex(GAS_LIMIT),
+        "gasPrice": "0x0",
+    }
 
 
 def build_world(rpc: Rpc) -> World:
@@ -116,91 +168,9 @@ def build_world(rpc: Rpc) -> World:
     if report.outstanding:
         raise RuntimeError(f"deployment incomplete: {report.outstanding}")
     world = World(rpc, Contracts.load(report.deployment, rpc, artifacts), operator.address)
-    fund(world, operator.address, 10 * _DEPOSIT_UNITS)
-    return world
-
-
-def fund(world: World, address: str, units: int) -> None:
-    """Give an account gas money and a deposit."""
     token, settlement = world.contracts.settlement_token, world.contracts.settlement
-    world.rpc.call("anvil_setBalance", address, hex(10**24))
-    world.send(address, token, "mint", address, units)
-    world.send(address, token, "approve", settlement.address, units)
-    world.send(address, settlement, "deposit", units)
-
-
-def settle_in(world: World, count: int, first_slot: int) -> list[Household]:
-    """Register, enrol and fund `count` households, metered from `first_slot` on."""
-    contracts = world.contracts
-    domain = eip712.domain(world.rpc.chain_id(), contracts.smart_meter.address)
-    registrar = contracts.deployment.deployer
-    security = int(contracts.settlement.call("securityDeposit"))
-    households = []
-    for index in range(count):
-        account = Account.from_key((1_000 + index).to_bytes(32, "big"))
-        device = Account.from_key((5_000 + index).to_bytes(32, "big"))
-        registration = MeterRegistration(
-            device_key=device.address,
-            owner=account.address,
-            zone=ZONE,
-            kind=MeterKind.CONNECTION,
-            rated_import_w=_RATED_W,
-            rated_export_w=_RATED_W,
-            register_width_wh=_REGISTER_WIDTH_WH,
-            first_slot=Slot(first_slot),
-            import_wh=Wh(0),
-            export_wh=Wh(0),
-        )
-        consent = eip712.sign(registration, domain, bytes(device.key))
-        world.send(
-            registrar, contracts.smart_meter, "registerMeter", registration.as_tuple(), consent
-        )
-        world.rpc.call("anvil_setBalance", device.address, hex(10**24))
-        world.rpc.call("anvil_setBalance", account.address, hex(10**24))
-        world.send(account.address, contracts.settlement, "enrol", account.address)
-        fund(world, account.address, _DEPOSIT_UNITS)
-        world.send(account.address, contracts.settlement, "postSecurity", security)
-        households.append(Household(account, device, meter_id=index + 1))
-    return households
-
-
-def quarter_hour(slot: int) -> int:
-    """Product id of a quarter hour."""
-    return Product.continuous(ZONE, Period.QUARTER_HOUR, slot).id
-
-
-def quote(slot: int, *, sell: bool, tick: int, lots: int) -> int:
-    """A packed `Quote` for a quarter hour, good until the gate."""
-    return quarter_hour(slot) << 56 | int(sell) << 48 | tick << 32 | lots
-
-
-def order_ids(world: World) -> list[int]:
-    """Ids of the orders that the last transaction placed or replaced."""
-    events = world.contracts.energy_trading.decode_logs(world.last_receipt)
-    ids = []
-    for event in events:
-        if event.name == "OrderPlaced":
-            ids.append(int(event.orderId))
-        elif event.name == "OrderReplaced":
-            ids.append(int(event.newOrderId))
-    return ids
-
-
-def day_message(household: Household, day_start: int, energies: Sequence[tuple[int, int]]) -> Any:
-    """The next signed day of a household's meter; advances what it has signed."""
-    words = eip712.pack_day(
-        [eip712.SlotRegisters(Wh(i), Wh(e), eip712.Quality.MEASURED) for i, e in energies],
-        eip712.LaneWidth.NARROW,
-    )
-    message = eip712.MeterDay(
-        meter_id=household.meter_id,  # type: ignore[arg-type]
-        first_sequence=household.sequence + 1,
-        day_start=day_start,  # type: ignore[arg-type]
-        import_wh=Wh(household.import_wh),
-        export_wh=Wh(household.export_wh),
-        words=words,
-    )
-    household.sequence += len(energies)
-    household.import_wh += sum(i for i, _ in energies)
-    household.export_wh += sum(e for _, e in energies)
-    return message
+    everything = 10_000 * DEPOSIT_UNITS
+    world.send(world.governor, token, "mint", world.governor, everything)
+    world.send(world.governor, token, "approve", settlement.address, everything)
+    world.send(world.governor, settlement, "depositFor", operator.address, 10 * DEPOSIT_UNITS)
+    return world

@@ -1,0 +1,1 @@
+"""A whole market day at scale: `python -m bench.throughput` (or `make throughput`)."""
