@@ -64,6 +64,11 @@ library OrderIds {
         return (product_.ringKey() << 32) | (accountId_ << 8) | recordIndex_;
     }
 
+    /// @notice What an account adds to the `recordKey` of account 0.
+    function ofAccount(uint256 accountId_) internal pure returns (uint256) {
+        return accountId_ << 8;
+    }
+
     function recordKey(uint256 orderId) internal pure returns (uint256) {
         return (product(orderId).ringKey() << 32) | ((orderId >> 40) & 0xffffffff);
     }

@@ -115,6 +115,17 @@ library Products {
         return slot + (length - (slot + WEEK_SHIFT) % length) % length;
     }
 
+    /// @notice Whether the id names a product of the session.
+    function isOf(ProductId product, Session session) internal pure returns (bool) {
+        uint256 period = periodIndex(product);
+        if (period > LAST_PERIOD || sessionIndex(product) != uint256(session)) return false;
+        unchecked {
+            // 32-bit slots do not overflow; the length is not zero for the four periods.
+            uint256 length = _lengthOf(_row(CONTINUOUS_CALENDAR, period));
+            return (startSlot(product) + WEEK_SHIFT) % length == 0;
+        }
+    }
+
     /// @notice Revert unless the id names a product of the session.
     /// @return length slots of the product
     function requireSession(ProductId product, Session session)

@@ -4,14 +4,15 @@ pragma solidity 0.8.34;
 import {AuctionClaims} from "./AuctionClaims.sol";
 import {CoupledClearing} from "./CoupledClearing.sol";
 import {MarketStorage} from "./MarketStorage.sol";
+import {SignedOrders} from "./SignedOrders.sol";
 import {IMarketLedger} from "../interfaces/IMarketLedger.sol";
 
-/// @title What happens to auctions after their gates
-/// @notice The room of `EnergyTrading` that clears (`CallAuction`, `CoupledClearing`) and pays out
-/// (`AuctionClaims`, congestion rent).
+/// @title Signed orders, and what happens to auctions after their gates
+/// @notice The room of `EnergyTrading` that places batches of signed orders (`SignedOrders`), clears (`CallAuction`,
+/// `CoupledClearing`) and pays out (`AuctionClaims`, congestion rent).
 /// @dev Run by `delegatecall` on the market's storage; called directly it works on its own, empty one, and the
 /// ledger refuses it.
-contract AuctionRoom is AuctionClaims, CoupledClearing {
+contract AuctionRoom is AuctionClaims, CoupledClearing, SignedOrders {
     /// @param authority the AccessManager
     /// @param ledger_ `Settlement`, which holds all money; fixed for ever
     /// @param tickSize settlement-token base units per kWh of one tick, a multiple of 1,000

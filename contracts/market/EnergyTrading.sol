@@ -142,6 +142,8 @@ contract EnergyTrading is OrderEntry, OrderChanges, OrderMatching, AuctionEntry,
             || selector == ICoupledClearing.clearCoupled.selector
             || selector == ICoupledClearing.collectRent.selector
             || selector == ISignedOrders.placeSigned.selector
+            || selector == ISignedOrders.signedOrderDigest.selector
+            || selector == ISignedOrders.voidedAt.selector
             || selector == ISignedOrders.eip712Domain.selector;
     }
 
