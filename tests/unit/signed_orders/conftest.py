@@ -20,12 +20,9 @@ from tests.unit.energy_trading.book import (
     TICK_SIZE,
     WEEK_SLOTS,
     ZONE,
-    create_address,
 )
+from tests.unit.market import deploy_market, foretold_market
 from tests.unit.signed_orders.relay import Desk
-
-MARKET_TRANSACTIONS_BEFORE = 3
-"""Ledger and two rooms are deployed before the market."""
 
 
 @pytest.fixture(scope="session")
@@ -83,8 +80,7 @@ def authority(project: Any, governor: Any) -> Any:
 
 @pytest.fixture(scope="session")
 def ledger(project: Any, governor: Any, authority: Any) -> Any:
-    market = create_address(governor.address, governor.nonce + MARKET_TRANSACTIONS_BEFORE)
-    return governor.deploy(project.MockMarketLedger, market)
+    return governor.deploy(project.MockMarketLedger, foretold_market(governor))
 
 
 @pytest.fixture(scope="session")
@@ -100,12 +96,8 @@ def market(
     ledger: Any,
     monday: int,
 ) -> Any:
-    common = (authority, ledger, TICK_SIZE, LOT)
-    register = governor.deploy(project.MarketRegister, *common)
-    room = governor.deploy(project.AuctionRoom, *common)
-    trading = governor.deploy(project.EnergyTrading, *common, register, room)
-    assert ledger.MARKET() == trading.address
-    contract = project.IMarket.at(trading.address)
+    contract = deploy_market(project, governor, authority, ledger, TICK_SIZE, LOT)
+    assert ledger.MARKET() == contract.address
     contract.setMarketTerms(ZONE, 0, TERMS, sender=governor)
     chain.pending_timestamp = monday * SLOT_SECONDS
     for trader in (buyer, seller, other, foreigner):

@@ -7,9 +7,9 @@ from enum import IntEnum
 from typing import Any
 
 from energy_grid import eip712, signed_orders
-from energy_grid.curves import STEP_BITS, Curve, MarketUnits, Step
+from energy_grid.curves import Curve, MarketUnits, Step
 from energy_grid.products import Period, Product
-from energy_grid.signed_orders import AuctionOrder, AuctionStep, SignedOrder, compact, expanded
+from energy_grid.signed_orders import AuctionOrder, AuctionStep, SignedOrder, compact
 
 UNITS = MarketUnits(lot_wh=1, tick_size=1_000)
 ENTRY_BYTES = 35
@@ -134,12 +134,9 @@ def raw_item(
 
 
 def with_high_s(order: SignedOrder) -> SignedOrder:
-    """The other signature of the same message that the curve allows."""
-    full = expanded(order.signature)
-    s = CURVE_ORDER - int.from_bytes(full[32:64], "big")
-    other_parity = 28 - full[64]
-    vs = (other_parity << 255 | s).to_bytes(32, "big")
-    return SignedOrder(order.curve, order.signed_at, full[:32] + vs)
+    """With the lowest s of the upper half; 255 bits have room for few others."""
+    s = CURVE_ORDER // 2 + 1
+    return SignedOrder(order.curve, order.signed_at, order.signature[:32] + s.to_bytes(32, "big"))
 
 
 def buy(product: Product, tick: int, lots: int) -> Curve:
@@ -148,6 +145,3 @@ def buy(product: Product, tick: int, lots: int) -> Curve:
 
 def sell(product: Product, tick: int, lots: int) -> Curve:
     return Curve(product, (Step.sell(tick, lots),))
-
-
-assert STEP_BITS == 39

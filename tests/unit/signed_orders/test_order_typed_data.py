@@ -46,12 +46,12 @@ units = st.builds(
 )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def harness(project, accounts):
     return accounts[0].deploy(project.OrderTypedDataHarness)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def domain(harness, chain):
     return signed_orders.domain(chain.chain_id, harness.address)
 
@@ -123,7 +123,10 @@ def test_signer__high_s_or_r_out_of_range__nobody(harness):
     high = with_high_s(order).signature
     nobody = "0x" + "00" * 20
 
+    highest_allowed = (int.from_bytes(high[32:], "big") - 1).to_bytes(32, "big")
+
     assert harness.signer(digest, high[:32], high[32:]) == nobody
+    assert harness.signer(digest, high[:32], highest_allowed) not in (nobody, SIGNER)
     for r in (b"\0" * 32, b"\xff" * 32):
         assert harness.signer(digest, r, order.signature[32:]) == nobody
 

@@ -20,7 +20,7 @@ import pytest
 from energy_grid.curves import Curve, Step
 from energy_grid.products import Period, Product
 from energy_grid.signed_orders import pack_batch
-from tests.unit.energy_trading.book import FREE, ZONE, buy_lock, sell_lock
+from tests.unit.energy_trading.book import FREE, MAX_LOTS, ZONE, buy_lock, sell_lock
 from tests.unit.signed_orders.relay import Entry, Reason, buy, sell
 
 BUY, SELL = range(2)
@@ -107,19 +107,19 @@ def test_place_signed__many_accounts_and_products__all_in_one(
 def test_place_signed__orders_of_one_account__same_money_is_not_counted_twice(
     market, desk, ledger, buyer, product, now
 ):
-    slots = [Product.auction(ZONE, Period.QUARTER_HOUR, product.start_slot + i) for i in range(3)]
-    big = FREE // buy_lock(1, 500) * 6 // 10
+    hours = [Product.auction(ZONE, Period.HOUR, product.start_slot + 4 * i) for i in range(3)]
+    assert 2 * 4 * buy_lock(MAX_LOTS, 500) > FREE > 4 * buy_lock(MAX_LOTS, 500)
 
     outcome = desk.relay(
-        desk.sign(buyer, buy(slots[0], 500, big), now),
-        desk.sign(buyer, buy(slots[1], 500, big), now),
-        desk.sign(buyer, buy(slots[2], 1, 10), now),
+        desk.sign(buyer, buy(hours[0], 500, MAX_LOTS), now),
+        desk.sign(buyer, buy(hours[1], 500, MAX_LOTS), now),
+        desk.sign(buyer, buy(hours[2], 1, 10), now),
     )
 
-    assert [entry.curve.product for entry in outcome.placed] == [slots[0], slots[2]]
+    assert [entry.curve.product for entry in outcome.placed] == [hours[0], hours[2]]
     assert outcome.skipped == ((1, buyer.address, Reason.FUNDS),)
-    assert ledger.lockedOf(buyer) == buy_lock(big, 500) + buy_lock(10, 1)
-    assert steps_of(market, 1, slots[1]) == []
+    assert ledger.lockedOf(buyer) == 4 * (buy_lock(MAX_LOTS, 500) + buy_lock(10, 1))
+    assert steps_of(market, 1, hours[1]) == []
 
 
 def test_place_signed__no_item__nothing(desk):
@@ -176,13 +176,14 @@ def test_place_signed__account_apart_but_solvent__placed(desk, ledger, buyer, ot
 def test_place_signed__account_apart_and_insolvent__signer_split(
     market, desk, ledger, buyer, other, relayer, product, now
 ):
-    later = Product.auction(ZONE, Period.QUARTER_HOUR, product.start_slot + 1)
-    big = FREE // buy_lock(1, 500) * 6 // 10
+    first, second = (
+        Product.auction(ZONE, Period.HOUR, product.start_slot + 4 * i) for i in range(2)
+    )
     data = pack_batch(
         [
-            desk.sign(buyer, buy(product, 500, big), now),
+            desk.sign(buyer, buy(first, 500, MAX_LOTS), now),
             desk.sign(other, buy(product, 9, 10), now),
-            desk.sign(buyer, buy(later, 500, big), now),
+            desk.sign(buyer, buy(second, 500, MAX_LOTS), now),
         ]
     )
 
