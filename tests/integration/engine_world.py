@@ -169,12 +169,14 @@ class EngineWorld:
         market = self.contracts.energy_trading
         self.send(self.address(name), market, "placeCurve", Curve(product, steps).pack())
 
-    def signed(self, name: str, product: Product, *steps: Step) -> SignedOrder:
-        """A curve signed now."""
+    def signed(
+        self, name: str, product: Product, *steps: Step, signed_at: int | None = None
+    ) -> SignedOrder:
+        """A curve signed now, or at another time."""
         market = self.contracts.energy_trading
         return SignedOrder.sign(
             Curve(product, steps),
-            self.now,
+            self.now if signed_at is None else signed_at,
             units=self.units,
             domain_separator=signed_orders.domain(
                 self.contracts.deployment.chain_id, market.address

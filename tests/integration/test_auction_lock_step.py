@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -22,10 +22,12 @@ from energy_grid.model.meters import MeterKind, Registration
 from energy_grid.model.openings import DeliveryId
 from energy_grid.model.quotes import Quote as ModelQuote
 from energy_grid.model.refused import Refused
+from energy_grid.model.signed_entry import SignedCurve, SkipReason
 from energy_grid.model.tariffs import TariffBounds
 from energy_grid.model.terms import MarketTerms, Tariff
 from energy_grid.products import Period, Product, Session
 from energy_grid.quotes import Quote
+from energy_grid.signed_orders import pack_batch
 from energy_grid.slots import slot_of
 from tests.integration.engine_world import (
     COIN,
@@ -204,6 +206,50 @@ class Pair:
             "placeCurvesFor",
             (self.world.address(owner), words),
             lambda now: self.model.trading.place_curves(name, owner, words, now),
+        )
+
+    def place_signed(self) -> None:
+        """A batch with old, new, forged and future signatures; compared skip by skip."""
+        trading, world = self.model.trading, self.world
+        orders, items = [], []
+        names = self.dice.sample(list(PEOPLE), self.dice.randint(1, 3))
+        for name in [name for name in names for _ in range(self.dice.randint(1, 2))]:
+            curve = Curve(self.product(Session.AUCTION, self.zone_for(name)), self.steps(name))
+            signed_at = self.model.now + self.dice.choice([-50, -5, 0, 0, 1, 1, 100])
+            order = world.signed(name, curve.product, *curve.steps, signed_at=signed_at)
+            forged = self.dice.random() < 0.1
+            if forged:
+                order = replace(order, signed_at=order.signed_at - 1)
+            orders.append(order)
+            items.append(
+                SignedCurve(curve, order.signed_at, f"nobody {len(items)}" if forged else name)
+            )
+        if self.dice.random() < 0.1:
+            orders, items = orders[::2] + orders[1::2], items[::2] + items[1::2]
+        skipped: list[tuple[int, int]] = []
+        first = self.world.anvil.rpc.block_number() + 1
+        self.both(
+            "mill",
+            "placeSigned",
+            (pack_batch(orders),),
+            lambda now: skipped.extend(
+                (one.index, int(one.reason)) for one in trading.place_signed(items, now)
+            ),
+        )
+        events = world.contracts.energy_trading.events("SignedOrderSkipped", from_block=first)
+        seen = [(int(event.arguments["index"]), int(event.reason)) for event in events]
+        assert seen == skipped, items
+        for _, reason in skipped:
+            name = SkipReason(reason).name
+            self.refused[name] = self.refused.get(name, 0) + 1
+
+    def void_signed(self) -> None:
+        name = self.dice.choice(list(PEOPLE))
+        self.both(
+            name,
+            "voidSignedOrders",
+            (),
+            lambda now: self.model.trading.void_signed_orders(name, now),
         )
 
     def cancel_curves(self) -> None:
@@ -418,12 +464,14 @@ class Pair:
 
 ENTRY = (
     "place_curve", "place_curves", "cancel_curves", "place_order", "set_reference", "set_capacity",
+    "place_signed", "void_signed",
 )  # fmt: skip
 """What the first half of a run consists of; then time goes on."""
 WEIGHTS = {
     "place_curve": 30, "place_curves": 10, "cancel_curves": 4, "place_order": 8,
     "set_reference": 3, "set_capacity": 4, "clear": 20, "clear_coupled": 30, "claim": 24,
-    "claim_products": 12, "collect_rent": 8, "settle": 8, "wait": 16,
+    "place_signed": 16, "void_signed": 1, "claim_products": 12, "collect_rent": 8, "settle": 8,
+    "wait": 16,
 }  # fmt: skip
 
 
