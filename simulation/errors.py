@@ -31,3 +31,7 @@ class PowerFlowError(SimulationError):
 
 class TelegramError(SimulationError):
     """A value cannot be printed in a telegram."""
+
+
+class ZonesImpossibleError(SimulationError):
+    """The members cannot be divided into two zones of the grid."""

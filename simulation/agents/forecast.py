@@ -2,7 +2,8 @@
 
 Consumption is expected as the mean of the same slot yesterday and a week ago, sunshine as
 yesterday's; both are drawn towards what the last hour showed, and blurred, since no forecast is
-right. A home with a battery knows its content and rolls it forward. Nothing here can see later
+right. How far off it may be is told by how much one day of the past week differed from the next.
+A home with a battery knows its content and rolls it forward. Nothing here can see later
 measurements.
 """
 
@@ -21,9 +22,18 @@ from simulation.physics.calendar import FloatArray, IntArray
 _RECENT_SLOTS: Final = 4
 _DECAY_SLOTS: Final = 8.0
 _LEAST_RATIO: Final = 0.4
-_GREATEST_RATIO: Final = 2.0
+_GREATEST_RATIO: Final = 4.0
 _NOISE: Final = 0.06
 _FORECAST_STREAM: Final = 0x464F5245
+
+LEVEL_PERCENTS: Final = (10, 25, 50, 75, 90)
+"""Chances, in percent, that less is fed in (or more drawn) than a level of the outlook says."""
+MEDIAN: Final = LEVEL_PERCENTS.index(50)
+_LEVEL_DEVIATIONS: Final = (-1.2816, -0.6745, 0.0, 0.6745, 1.2816)
+"""The same levels of a normal distribution, in standard deviations."""
+_SURE_SOON: Final = 0.6
+"""Part of the uncertainty that what the last hour showed takes away from the next slot."""
+_SLOTS_AROUND: Final = 2
 
 
 @dataclass(frozen=True)
@@ -65,8 +75,11 @@ def observe(history: HomeEnergies, until_slot: int) -> Observations:
     )
 
 
-def forecast_surplus(seen: Observations, count: int, *, seed: int, home_number: int) -> IntArray:
-    """Expected feed-in (positive) or demand (negative) of the next slots, in Wh.
+def forecast_levels(seen: Observations, count: int, *, seed: int, home_number: int) -> IntArray:
+    """Feed-in (positive) or demand (negative) of the next slots in Wh, from a bad to a good day.
+
+    Row by row for `LEVEL_PERCENTS`: each is a whole day that goes a little worse or better than
+    expected, rolled through the battery; the row `MEDIAN` is what is expected.
 
     Args:
         seen: measurements up to now.
@@ -83,8 +96,27 @@ def forecast_surplus(seen: Observations, count: int, *, seed: int, home_number: 
     production *= 1 + (_recent_ratio(seen.production_wh, week_share=0.0) - 1) * pull
     consumption *= np.clip(random.normal(1.0, _NOISE, count), 0.5, 1.5)
     production *= np.clip(random.normal(1.0, _NOISE, count), 0.5, 1.5)
-    surplus = np.rint(production - consumption).astype(np.int64)
-    return surplus if seen.battery is None else _behind_battery(seen, seen.battery, surplus)
+    deviation = _deviation(seen, count) * (1 - _SURE_SOON * pull)
+    levels = []
+    for distance in _LEVEL_DEVIATIONS:
+        surplus = np.rint(production - consumption + distance * deviation).astype(np.int64)
+        # Without panels nothing is ever fed in, whatever the blur says.
+        surplus = np.where(production > 0, surplus, np.minimum(surplus, 0))
+        if seen.battery is not None:
+            surplus = _behind_battery(seen, seen.battery, surplus)
+        levels.append(surplus)
+    return np.sort(np.array(levels), axis=0)
+
+
+def _deviation(seen: Observations, count: int) -> FloatArray:
+    """How far the same time of two days in a row lay apart in the past week, smoothed."""
+    surplus = (seen.production_wh - seen.consumption_wh).astype(np.float64)
+    days = surplus[-SLOTS_PER_WEEK:].reshape(-1, SLOTS_PER_DAY)
+    square = np.mean(np.diff(days, axis=0) ** 2, axis=0)
+    shifts = range(-_SLOTS_AROUND, _SLOTS_AROUND + 1)
+    around: FloatArray = np.mean([np.roll(square, shift) for shift in shifts], axis=0)
+    # Two days differ by two errors: the square of one is half of it.
+    return np.resize(np.sqrt(around / 2), count)
 
 
 def _persisted(measured: IntArray, count: int, week_share: float) -> FloatArray:

@@ -1,64 +1,32 @@
-"""Does everything add up? Residuals of energy and money, from chain state and events only.
-
-A residual is what is left where nothing may be left. Every check must give exactly 0.
-"""
+"""Does everything add up? Residuals of energy and money, from chain state and events only."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
-from enum import Enum
 
 from energy_grid.units import SLOT_SECONDS, WH_PER_KWH
+from simulation.market_day.audit_auctions import audit_auctions
 from simulation.market_day.facts import ChainFacts, members_of
+from simulation.market_day.residuals import Kind, Residual
 
 _CONNECTION_KINDS = (0, 1)
 _MEASURED_BASIS = 1
 
 
-class Kind(Enum):
-    """What a check counts."""
-
-    ENERGY = "energy"
-    MONEY = "money"
-    SLOTS = "slots"
-
-
-@dataclass(frozen=True, slots=True)
-class Residual:
-    """One check.
-
-    Attributes:
-        kind: what is counted.
-        rule: what must be zero, for people.
-        amount: what is left: Wh, settlement-token units or a number of slots.
-    """
-
-    kind: Kind
-    rule: str
-    amount: int
-
-    @property
-    def unit(self) -> str:
-        """Unit of the amount."""
-        return {Kind.ENERGY: "Wh", Kind.MONEY: "units", Kind.SLOTS: "slots"}[self.kind]
-
-
 def audit(facts: ChainFacts, slots: range) -> tuple[Residual, ...]:
     """All checks of a day."""
-    return (*_energy(facts, slots), *_money(facts), *_slots(facts, slots))
-
-
-def total(residuals: Iterable[Residual], kind: Kind) -> int:
-    """Sum of the absolute residuals of a kind, so that two faults never cancel out."""
-    return sum(abs(residual.amount) for residual in residuals if residual.kind is kind)
+    return (
+        *_energy(facts, slots),
+        *_money(facts),
+        *audit_auctions(facts.auctions),
+        *_slots(facts, slots),
+    )
 
 
 def _energy(facts: ChainFacts, slots: range) -> list[Residual]:
     bought = sum(event.boughtWh for event in facts.slots)
     sold = sum(event.soldWh for event in facts.slots)
-    traded = sum(trade.energy_wh for trade in facts.trades)
+    traded = sum(trade.energy_wh for trade in facts.trades) + facts.bought_in_auctions_wh
     certified = sum(event.mintedWh for event in facts.slots)
     given = sum(event.givenWh for event in facts.slots)
     retired = sum(event.energyWh for event in facts.retirements)
@@ -89,7 +57,9 @@ def _energy(facts: ChainFacts, slots: range) -> list[Residual]:
             given - _taken_out_of_pools(facts),
         ),
         Residual(Kind.ENERGY, "settled: bought - sold over all accounts", bought - sold),
-        Residual(Kind.ENERGY, "traded by matches - bought in settlement", traded - bought),
+        Residual(
+            Kind.ENERGY, "traded by matches and auctions - bought in settlement", traded - bought
+        ),
         Residual(
             Kind.ENERGY,
             "metered: register movement - energy settled, summed over accounts",
@@ -141,11 +111,12 @@ def _minted_beyond_export(facts: ChainFacts) -> list[int]:
 def _money(facts: ChainFacts) -> list[Residual]:
     states = facts.states.values()
     ledgers = sum(state.free + state.locked + state.security for state in states)
-    ledgers += facts.treasury_free + facts.zone_bond + facts.clearing
+    ledgers += facts.treasury_free + facts.zone_bonds + facts.clearing
     cost = sum(event.cost for event in facts.slots)
     proceeds = sum(event.proceeds for event in facts.slots)
     fees = sum(event.tradingFee for event in facts.slots)
-    value = sum(trade.energy_wh * trade.price_per_kwh for trade in facts.trades)
+    matched = sum(trade.energy_wh * trade.price_per_kwh for trade in facts.trades) // WH_PER_KWH
+    rent = sum(facts.auctions.rent.values())
     return [
         Residual(
             Kind.MONEY, "ledgers of all accounts - tracked deposits", ledgers - facts.tracked_total
@@ -160,8 +131,16 @@ def _money(facts: ChainFacts) -> list[Residual]:
             "tracked deposits - tokens held",
             facts.tracked_total - facts.token_balance,
         ),
-        Residual(Kind.MONEY, "settled: cost of buyers - proceeds of sellers", cost - proceeds),
-        Residual(Kind.MONEY, "value of matches - cost settled", value // WH_PER_KWH - cost),
+        Residual(
+            Kind.MONEY,
+            "settled: cost of buyers - proceeds of sellers - congestion rent",
+            cost - proceeds - rent,
+        ),
+        Residual(
+            Kind.MONEY,
+            "value of matches and auctions - cost settled",
+            matched + facts.paid_in_auctions - cost,
+        ),
         Residual(Kind.MONEY, "clearing account after settlement", facts.clearing),
         Residual(Kind.MONEY, "trading fees - balance of the treasury", fees - facts.treasury_free),
         Residual(

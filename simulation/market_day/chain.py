@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from eth_account.signers.local import LocalAccount
 
+from energy_grid.abi import Event
 from energy_grid.contracts import Contract, Contracts
 from energy_grid.rpc import Rpc, to_hex
 from simulation.market_day.errors import TransactionFailedError
@@ -90,6 +91,15 @@ class Chain:
             contract.decode_answer(function, answer)
             for (contract, function, _), answer in zip(requests, answers, strict=True)
         ]
+
+    def events_of(self, contract: Contract, first: int, last: int) -> list[Event]:
+        """All events of a contract in some blocks, in their order."""
+        logs = self.rpc.call(
+            "eth_getLogs",
+            {"address": contract.address, "fromBlock": hex(first), "toBlock": hex(last)},
+        )
+        events = [contract.abi.decode_log(log) for log in logs]
+        return [event for event in events if event is not None]
 
     def _sign(self, call: Call) -> bytes:
         address = call.sender.address

@@ -1,7 +1,8 @@
-"""Deploying on the day's chain with the very code of `ape run deploy`."""
+"""Deploying on the day's chain with the very code of `ape run deploy`: two zones, one line."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -12,36 +13,73 @@ from energy_grid.deployments import Deployment
 from energy_grid.rpc import Rpc
 from simulation.market_day.errors import MarketDayError
 from simulation.market_day.keys import DayKeys
+from simulation.physics.zones import FIRST_ZONE, SECOND_ZONE
 
-ZONE: Final = 1
+REGION: Final = FIRST_ZONE
+"""Both zones are one region; its id is that of its head zone."""
 PARAMETERS: Final = "standard"
+
+_SECOND_RETAIL_UNITS: Final = 340_000
+_SECOND_FEED_IN_UNITS: Final = 90_000
+"""The second operator sells a little dearer and buys a little dearer than `standard` says."""
 _NETWORK: Final = "market day"
 
 
-def deploy_market(rpc: Rpc, keys: DayKeys, file: Path) -> Contracts:
-    """Deploy all contracts and open zone 1; addresses go into `file`.
+def deploy_market(rpc: Rpc, keys: DayKeys, line_w: int, file: Path) -> Contracts:
+    """Deploy all contracts, open both zones and the line between them; addresses go into `file`.
+
+    Args:
+        rpc: the node.
+        keys: governor and operators.
+        line_w: capacity of the line, either way.
+        file: deployment file to write.
 
     Raises:
         ArtifactError: the contracts are not compiled.
-        MarketDayError: something of the zone is not as its parameters say.
+        MarketDayError: something of a zone is not as its parameters say.
     """
     file.unlink(missing_ok=True)
     chain_id = rpc.chain_id()
     artifacts = Artifacts.load()
-    parameters = Parameters.load(PARAMETERS)
-    signer = LocalSigner(keys.governor)
+    first = Parameters.load(PARAMETERS)
+    second = replace(
+        first, retail_tariff=_SECOND_RETAIL_UNITS, feed_in_tariff=_SECOND_FEED_IN_UNITS
+    )
+    governor = LocalSigner(keys.governor)
     empty = Deployment(
         chain_id=chain_id,
         genesis_hash=rpc.genesis_hash(),
         network=_NETWORK,
-        deployer=signer.address,
-        parameters=parameters.name,
+        deployer=governor.address,
+        parameters=first.name,
     )
-    plan = Plan(parameters, artifacts, signer.address, chain_id, settlement_token=None)
-    report = deploy(plan, Journal(file, empty, rpc), signer, {ZONE: LocalSigner(keys.operator)})
-    if report.outstanding:
-        first = report.outstanding[0]
-        raise MarketDayError(
-            f"{first.subject} is not as deployed", expected=first.expected, found=first.found
-        )
-    return Contracts.load(report.deployment, rpc, artifacts)
+    journal = Journal(file, empty, rpc)
+
+    def open_zone(zone: int, parameters: Parameters) -> Contracts:
+        plan = Plan(parameters, artifacts, governor.address, chain_id, settlement_token=None)
+        operator = LocalSigner(keys.operators[zone])
+        report = deploy(plan, journal, governor, {zone: operator})
+        if report.outstanding:
+            check = report.outstanding[0]
+            raise MarketDayError(
+                f"{check.subject} is not as deployed", expected=check.expected, found=check.found
+            )
+        return Contracts.load(report.deployment, rpc, artifacts)
+
+    market = open_zone(FIRST_ZONE, first).energy_trading
+    # A zone joins a region before its first market terms, which opening it sets.
+    journal.send(
+        governor,
+        f"join zone {SECOND_ZONE} to region {REGION}",
+        market.address,
+        market.encode("joinRegion", SECOND_ZONE, REGION),
+    )
+    contracts = open_zone(SECOND_ZONE, second)
+    owner = keys.operators[FIRST_ZONE].address
+    journal.send(
+        governor,
+        "open the line between the zones",
+        market.address,
+        market.encode("addInterconnector", FIRST_ZONE, SECOND_ZONE, line_w, line_w, owner),
+    )
+    return contracts

@@ -19,3 +19,7 @@ class TransactionFailedError(MarketDayError):
 
 class BridgeProcessError(MarketDayError):
     """The meter bridge stopped, or readings did not arrive in time."""
+
+
+class EngineProcessError(MarketDayError):
+    """The trading engine stopped, or did not answer in time."""

@@ -15,6 +15,7 @@ from energy_grid.ids import OrderId
 from energy_grid.products import Product
 from energy_grid.settled_slots import spread
 from energy_grid.units import SLOTS_PER_DAY
+from simulation.market_day.auctions import AuctionFacts, read_auctions
 from simulation.market_day.chain import Chain
 
 
@@ -65,14 +66,15 @@ class ChainFacts:
         states: `accountState` of each account.
         treasury: account that receives trading fees.
         treasury_free: its balance.
-        zone_bond: bond of the zone's operator.
+        zone_bonds: bonds of the zones' operators together.
         clearing: balance of the clearing account.
         tracked_total: deposits less withdrawals, by the contract.
         token_balance: settlement tokens that the contract holds.
         deposits: what was credited to each account, by events.
         withdrawn: sum of all withdrawals, by events.
         slots: one `SlotSettled` event each account and slot, what it minted included.
-        trades: all matches.
+        trades: all matches of the continuous book.
+        auctions: all call auctions.
         meters: all meters.
         claims: `CertificatesClaimed` events; none for a claim that was retired as a whole.
         retirements: `EnergyRetired` events: proofs of local green supply.
@@ -86,7 +88,7 @@ class ChainFacts:
     states: dict[str, Any]
     treasury: str
     treasury_free: int
-    zone_bond: int
+    zone_bonds: int
     clearing: int
     tracked_total: int
     token_balance: int
@@ -94,6 +96,7 @@ class ChainFacts:
     withdrawn: int
     slots: tuple[Event, ...]
     trades: tuple[Trade, ...]
+    auctions: AuctionFacts
     meters: tuple[MeterFacts, ...]
     claims: tuple[Event, ...]
     retirements: tuple[Event, ...]
@@ -107,9 +110,27 @@ class ChainFacts:
         """Sum of all deposits."""
         return sum(self.deposits.values())
 
+    @property
+    def bought_in_auctions_wh(self) -> int:
+        """Energy bought in all auctions."""
+        return sum(map(self.auctions.bought_wh, self.auctions.auctions))
 
-def read_facts(chain: Chain, zone: int) -> ChainFacts:
-    """Read state and events of all contracts."""
+    @property
+    def paid_in_auctions(self) -> int:
+        """What the buyers of all auctions pay."""
+        return sum(
+            self.auctions.value(auction, auction.result.bought_lots)
+            for auction in self.auctions.auctions
+        )
+
+
+def read_facts(chain: Chain, zones: Sequence[int]) -> ChainFacts:
+    """Read state and events of all contracts.
+
+    Args:
+        chain: where they are.
+        zones: zones of the region, the head first.
+    """
     settlement, trading = chain.contracts.settlement, chain.contracts.energy_trading
     energy_token, token = chain.contracts.energy_token, chain.contracts.settlement_token
     count = int(settlement.call("accountCount"))
@@ -126,7 +147,7 @@ def read_facts(chain: Chain, zone: int) -> ChainFacts:
         states=dict(zip(accounts, states, strict=True)),
         treasury=treasury,
         treasury_free=int(settlement.call("accountState", treasury).free),
-        zone_bond=int(settlement.call("zoneState", zone).bond),
+        zone_bonds=sum(int(settlement.call("zoneState", zone).bond) for zone in zones),
         clearing=int(settlement.call("clearing")),
         tracked_total=int(settlement.call("trackedTotal")),
         token_balance=int(token.call("balanceOf", settlement.address)),
@@ -134,6 +155,7 @@ def read_facts(chain: Chain, zone: int) -> ChainFacts:
         withdrawn=_sum(settlement, "Withdrawn", "amount"),
         slots=tuple(spread(settlement.events("SlotsSettled"))),
         trades=tuple(_trade(event) for event in trading.events("OrdersMatched")),
+        auctions=read_auctions(trading, zones),
         meters=_meters(chain),
         claims=tuple(settlement.events("CertificatesClaimed")),
         retirements=tuple(settlement.events("EnergyRetired")),

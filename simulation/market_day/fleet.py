@@ -56,12 +56,13 @@ class FleetMeter:
 
 
 def build_fleet(
-    day: PhysicalDay, owners: tuple[LocalAccount, ...], zone: int, seed: int
+    day: PhysicalDay, owners: tuple[LocalAccount, ...], seed: int
 ) -> tuple[FleetMeter, ...]:
     """A connection meter for every home, and a production meter where a battery stands."""
     fleet: list[FleetMeter] = []
     for energies, owner in zip(day.energies, owners, strict=True):
         home = energies.home
+        zone = day.zones.zone_of(home)
         has_storage = home.kind is HomeKind.STORAGE
         kinds = [MeterKind.CONNECTION_WITH_STORAGE if has_storage else MeterKind.CONNECTION]
         if has_storage:

@@ -10,12 +10,21 @@ from typing import Any
 
 from energy_grid.contracts import Contract
 from energy_grid.settled_slots import spread
+from simulation.market_day.auctions import fills_of, placed_curves
 from simulation.market_day.chain import Chain
 
 _BLOCKS_A_BATCH = 50
 
 OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "EnergyTrading": (
+        "placeCurve",
+        "placeCurves",
+        "placeSigned",
+        "clear",
+        "clearCoupled",
+        "claim",
+        "claimProducts",
+        "collectRent",
         "placeOrder",
         "placeOrders",
         "replaceOrders",
@@ -40,6 +49,9 @@ COUNTED_EVENTS: Mapping[str, tuple[str, ...]] = {
 """Operations on many items, and the events that count the items."""
 
 _ITEM_NAMES: Mapping[str, str] = {
+    "placeCurves": "curve",
+    "placeSigned": "curve",
+    "claim": "curve",
     "placeOrders": "order",
     "replaceOrders": "order",
     "cancelOrders": "order",
@@ -78,8 +90,7 @@ def measure_gas(chain: Chain) -> dict[str, GasUse]:
     }
     for transaction, receipt in _transactions(chain):
         to = str(transaction.get("to") or "").lower()
-        selector = bytes.fromhex(str(transaction["input"])[2:10])
-        called = by_call.get((to, selector))
+        called = by_call.get((to, bytes.fromhex(str(transaction["input"])[2:10])))
         if called is None:
             continue
         contract, function = called
@@ -98,6 +109,11 @@ def _items(contract: Contract, function: str, receipt: Mapping[str, Any]) -> int
     if function not in _ITEM_NAMES:
         return 0
     events = spread(contract.decode_logs(receipt))
+    if function in ("placeCurves", "placeSigned"):
+        placing = ("CurvesPlaced", "SignedOrdersPlaced")
+        return sum(len(placed_curves(event)) for event in events if event.name in placing)
+    if function == "claim":
+        return sum(len(fills_of(event)) for event in events if event.name == "CurvesClaimed")
     if function == "submitSignedDay":
         return sum(
             event.dayStart // 900 + 96 - event.firstSlot

@@ -14,6 +14,8 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from eth_utils.crypto import keccak
 
+from simulation.physics.zones import ZONES
+
 _SCRYPT_ROUNDS = 2
 """Least work factor: a keystore of a simulated meter guards nothing and 40 of them open at once."""
 
@@ -31,14 +33,16 @@ class DayKeys:
 
     Attributes:
         governor: deploys and governs.
-        operator: grid operator of the zone.
-        keeper: sends matches, settlement and claims.
+        operators: grid operators by zone.
+        engine: clears, matches and relays signed orders; the trading engine has its key.
+        keeper: settles and claims certificates.
         relayer: pays for the readings that the bridge sends.
         members: one for each home.
     """
 
     governor: LocalAccount
-    operator: LocalAccount
+    operators: dict[int, LocalAccount]
+    engine: LocalAccount
     keeper: LocalAccount
     relayer: LocalAccount
     members: tuple[LocalAccount, ...]
@@ -48,7 +52,8 @@ class DayKeys:
         """Accounts of a day with so many homes."""
         return cls(
             governor=key_of(seed, "governor"),
-            operator=key_of(seed, "grid operator"),
+            operators={zone: key_of(seed, "grid operator", zone) for zone in ZONES},
+            engine=key_of(seed, "engine"),
             keeper=key_of(seed, "keeper"),
             relayer=key_of(seed, "relayer"),
             members=tuple(key_of(seed, "member", number) for number in range(1, homes + 1)),
@@ -56,7 +61,8 @@ class DayKeys:
 
     def everybody(self) -> tuple[LocalAccount, ...]:
         """All accounts."""
-        return (self.governor, self.operator, self.keeper, self.relayer, *self.members)
+        services = (self.governor, self.engine, self.keeper, self.relayer)
+        return (*services, *self.operators.values(), *self.members)
 
 
 def write_keystore(account: LocalAccount, password: str, path: Path) -> None:

@@ -1,7 +1,8 @@
-"""The picture of the day: energy, prices, voltages and money over 24 hours."""
+"""The picture of the day: energy, trades, prices by zone, the line, voltages, money."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ from energy_grid.units import SLOTS_PER_HOUR
 from simulation.market_day.report import DayReport
 
 _WH_PER_KWH: Final = 1_000
-_SIZE_INCHES: Final = (12, 13)
+_SIZE_INCHES: Final = (12, 20)
 _DPI: Final = 130
 _NOMINAL_VOLTS: Final = 400 / 3**0.5
 _INK: Final = "#20303c"
@@ -21,6 +22,8 @@ _GREY: Final = "#9aa8b2"
 _YELLOW: Final = "#eeb422"
 _BLUE: Final = "#2b6cb0"
 _RED: Final = "#c4453c"
+_ORANGE: Final = "#dd7a1f"
+_ZONE_COLORS: Final = (_BLUE, _ORANGE)
 
 
 def draw_day(report: DayReport, file: Path) -> None:
@@ -31,12 +34,15 @@ def draw_day(report: DayReport, file: Path) -> None:
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(
-        4, 1, figsize=_SIZE_INCHES, sharex=True, height_ratios=(1.25, 1, 0.7, 1)
+        7, 1, figsize=_SIZE_INCHES, sharex=True, height_ratios=(1.2, 1, 0.9, 0.9, 0.6, 0.6, 0.9)
     )
     _draw_energy(axes[0], report)
-    _draw_prices(axes[1], report)
-    _draw_voltages(axes[2], report)
-    _draw_money(axes[3], report)
+    _draw_trades(axes[1], report)
+    _draw_hour_prices(axes[2], report)
+    _draw_quarter_prices(axes[3], report)
+    _draw_line(axes[4], report)
+    _draw_voltages(axes[5], report)
+    _draw_money(axes[6], report)
     for axis in axes:
         _dress(axis)
     axes[-1].set_xticks(range(0, len(report.hours) + 1, 2))
@@ -46,7 +52,7 @@ def draw_day(report: DayReport, file: Path) -> None:
     figure.suptitle(
         f"{report.homes} homes on SimBench {report.options.grid}, {report.options.day:%d %B %Y}",
         x=0.075,
-        y=0.985,
+        y=0.99,
         ha="left",
         fontsize=17,
         fontweight="bold",
@@ -59,14 +65,16 @@ def draw_day(report: DayReport, file: Path) -> None:
     )
     figure.text(
         0.075,
-        0.952,
-        f"{report.energy_traded_wh / _WH_PER_KWH:,.0f} kWh traded between neighbours in "
-        f"{report.trades:,} trades, {report.local_supply_share:.0%} of what homes drew from the "
-        f"grid. {verdict}",
+        0.949,
+        f"{report.energy_traded_wh / _WH_PER_KWH:,.0f} kWh traded between neighbours of two zones, "
+        f"{report.auctions.energy_wh / _WH_PER_KWH:,.0f} of them in {report.auctions.traded} "
+        f"auctions.\nNeighbours supplied {report.local_supply_share:.0%} of what homes drew. "
+        f"{verdict}",
         fontsize=11,
+        linespacing=1.5,
         color=_INK,
     )
-    figure.subplots_adjust(left=0.075, right=0.93, top=0.925, bottom=0.05, hspace=0.24)
+    figure.subplots_adjust(left=0.075, right=0.93, top=0.927, bottom=0.032, hspace=0.28)
     file.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(file, dpi=_DPI, metadata={"Software": None})
     pyplot.close(figure)
@@ -93,40 +101,105 @@ def _draw_energy(axis: Any, report: DayReport) -> None:
     axis.set_ylim(0, max(drawn.max(), fed_in.max()) * 1.12 or 1)
 
 
-def _draw_prices(axis: Any, report: DayReport) -> None:
-    unit = 10**report.unit_digits
-    traded = np.array([hour.traded_wh for hour in report.hours]) / _WH_PER_KWH
+def _draw_trades(axis: Any, report: DayReport) -> None:
     hours = np.arange(len(report.hours)) + 0.5
-    volume = axis.twinx()
-    volume.bar(hours, traded, 0.82, color=_GREEN, alpha=0.22, zorder=1)
-    volume.set_ylabel("kWh traded", color=_GREEN)
-    volume.tick_params(axis="y", colors=_GREEN, length=0)
-    volume.set_ylim(0, (traded.max() or 1) * 2.2)
-    volume.set_yticks([tick for tick in volume.get_yticks() if tick <= traded.max() * 1.1])
-    for side in volume.spines.values():
-        side.set_visible(False)
-    axis.set_zorder(volume.get_zorder() + 1)
-    axis.patch.set_visible(False)
-    axis.axhline(report.retail_tariff / unit, color=_RED, linewidth=1.2, linestyle=(0, (5, 3)))
-    axis.axhline(report.feed_in_tariff / unit, color=_YELLOW, linewidth=1.2, linestyle=(0, (5, 3)))
-    axis.text(0.15, report.retail_tariff / unit, "retail tariff", va="bottom", color=_RED, size=9)
-    axis.text(
-        0.15, report.feed_in_tariff / unit, "feed-in tariff", va="bottom", color="#a67c00", size=9
+    bottom = np.zeros(len(report.hours))
+    kinds = (
+        ("hour_auction_wh", "in the auction of the hour", _BLUE),
+        ("quarter_auction_wh", "in the auctions of its quarter hours", "#8bb8e0"),
+        ("matched_wh", "continuously, after the auctions", _GREEN),
     )
-    priced = [hour for hour in report.hours if hour.price_mean is not None]
-    if priced:
-        at = [hour.hour + 0.5 for hour in priced]
-        low = np.array([hour.price_low or 0 for hour in priced]) / unit
-        mean = np.array([hour.price_mean or 0 for hour in priced]) / unit
-        high = np.array([hour.price_high or 0 for hour in priced]) / unit
-        axis.vlines(
-            at, low, high, color=_BLUE, linewidth=6, alpha=0.25, label="lowest to highest price"
+    for name, label, color in kinds:
+        energy = np.array([getattr(hour, name) for hour in report.hours]) / _WH_PER_KWH
+        axis.bar(hours, energy, 0.82, bottom=bottom, color=color, label=label)
+        bottom += energy
+    axis.set_ylim(0, bottom.max() * 1.12 or 1)
+    axis.set_ylabel("kWh an hour")
+    axis.set_title("Energy traded, by hour of delivery")
+    axis.legend(loc="upper left", frameon=False, fontsize=9)
+
+
+def _draw_hour_prices(axis: Any, report: DayReport) -> None:
+    by_zone = [
+        [line.hour_price for line in report.auctions.prices_of(zone)] for zone in report.tariffs
+    ]
+    _draw_prices(axis, report, by_zone, 1)
+    axis.set_title("Prices of the auctions of hours; red where they part because the line is full")
+
+
+def _draw_quarter_prices(axis: Any, report: DayReport) -> None:
+    by_zone = [
+        [price for line in report.auctions.prices_of(zone) for price in line.quarter_prices]
+        for zone in report.tariffs
+    ]
+    unit = 10**report.unit_digits
+    matched = [hour for hour in report.hours if hour.matched_mean is not None]
+    axis.plot(
+        [hour.hour + 0.5 for hour in matched],
+        [(hour.matched_mean or 0) / unit for hour in matched],
+        "o",
+        color=_GREEN,
+        markersize=5,
+        label="continuous, mean of the hour",
+    )
+    _draw_prices(axis, report, by_zone, SLOTS_PER_HOUR)
+    axis.set_title("Prices of the auctions of quarter hours")
+
+
+def _draw_prices(
+    axis: Any, report: DayReport, by_zone: Sequence[Sequence[int | None]], per_hour: int
+) -> None:
+    """A step an auction, a gap where nothing was traded; the second zone's line is the wide one."""
+    unit = 10**report.unit_digits
+    tariffs = report.tariffs.values()
+    sides = ((0.15, "left"), (len(report.hours) - 0.15, "right"))
+    steps = []
+    for number, (zone, tariff) in enumerate(report.tariffs.items()):
+        color, (x, align) = _ZONE_COLORS[number], sides[number]
+        for price, name in ((tariff.retail, "retail"), (tariff.feed_in, "feed-in")):
+            axis.axhline(price / unit, color=color, linewidth=1, linestyle=(0, (5, 3)), alpha=0.6)
+            text = f"{name} tariff, zone {zone}"
+            axis.text(x, price / unit, text, va="bottom", ha=align, color=color, size=8)
+        prices = by_zone[number]
+        values = np.array([np.nan if price is None else price / unit for price in prices])
+        steps.append(np.append(values, values[-1]))
+        axis.step(
+            np.arange(len(steps[-1])) / per_hour,
+            steps[-1],
+            where="post",
+            color=color,
+            linewidth=(1.4, 4.5)[number],
+            alpha=(1, 0.55)[number],
+            zorder=3 - number,
+            label=f"zone {zone}",
         )
-        axis.plot(at, mean, "o-", color=_BLUE, markersize=5, linewidth=1.6, label="mean price")
-        axis.legend(loc="upper right", frameon=False, fontsize=9, ncols=2)
-    axis.set_ylim(0, report.retail_tariff / unit * 1.25)
+    axis.fill_between(
+        np.arange(len(steps[0])) / per_hour, *steps, step="post", color=_RED, alpha=0.3, linewidth=0
+    )
+    shown = [step[~np.isnan(step)].max(initial=0) for step in steps]
+    axis.set_ylim(0, max(*shown, *(tariff.retail / unit for tariff in tariffs)) * 1.22)
     axis.set_ylabel("coins per kWh")
-    axis.set_title("Prices of trades")
+    axis.legend(loc="upper right", frameon=False, fontsize=9, ncols=3)
+
+
+def _draw_line(axis: Any, report: DayReport) -> None:
+    first, second = report.tariffs
+    line = report.line
+    power_kw = np.array(line.flow_wh) * SLOTS_PER_HOUR / _WH_PER_KWH
+    limit_kw = line.capacity_w / _WH_PER_KWH
+    at = np.arange(len(power_kw)) / SLOTS_PER_HOUR
+    axis.bar(at, power_kw, 1 / SLOTS_PER_HOUR, align="edge", color=_ORANGE, alpha=0.75, linewidth=0)
+    goes_back = bool(power_kw.min() < 0)
+    for limit in (limit_kw, -limit_kw)[: 1 + goes_back]:
+        axis.axhline(limit, color=_RED, linewidth=1.2, linestyle=(0, (5, 3)))
+    axis.text(0.15, limit_kw, "what the market may send", va="bottom", size=9, color=_RED)
+    axis.axhline(0, color=_INK, linewidth=0.8)
+    axis.set_ylim(-limit_kw * 1.35 if goes_back else 0, limit_kw * 1.35)
+    axis.set_ylabel("kW")
+    axis.set_title(
+        f"Flow over the line that the auctions agreed: from zone {first} to zone {second}"
+        + ", below 0 the other way" * goes_back
+    )
 
 
 def _draw_voltages(axis: Any, report: DayReport) -> None:

@@ -9,11 +9,19 @@ from typing import Any, Final
 
 import numpy as np
 
+from energy_grid.products import Period
 from energy_grid.units import SLOTS_PER_HOUR, WH_PER_KWH
-from simulation.market_day.audit import Kind, Residual, total
 from simulation.market_day.facts import ChainFacts
 from simulation.market_day.gas import GasUse
+from simulation.market_day.market_report import (
+    AuctionReport,
+    LineReport,
+    bought_by_hour,
+    report_auctions,
+    report_line,
+)
 from simulation.market_day.options import Options
+from simulation.market_day.residuals import Kind, Residual, total
 from simulation.market_day.trading import Member
 from simulation.physics.day import PhysicalDay
 
@@ -21,16 +29,31 @@ _RATIO_DIGITS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
+class Tariff:
+    """What a zone's operator charges and pays, in settlement-token units per kWh."""
+
+    retail: int
+    feed_in: int
+
+    def cash(self, imported_wh: int, exported_wh: int) -> int:
+        """What a meter's energies bring at these tariffs alone."""
+        return (exported_wh * self.feed_in - imported_wh * self.retail) // WH_PER_KWH
+
+
+@dataclass(frozen=True, slots=True)
 class MemberLine:
     """One member's day, from the chain. Energies in Wh, money in settlement-token units.
 
+    `signs` tells whether its curves go out signed, for the trading engine to relay.
     `balance` is what the day brought (positive) or cost (negative), deposits apart;
     `without_market` what the same meters would have brought at retail and feed-in tariff alone.
     """
 
     home: int
+    zone: int
     kind: str
     temper: str
+    signs: bool
     imported_wh: int
     exported_wh: int
     bought_wh: int
@@ -44,30 +67,44 @@ class MemberLine:
 class HourLine:
     """One hour of delivery over all members.
 
-    Energies in Wh: metered import and export, traded, and what of the import neighbours supplied.
-    Prices in settlement-token units per kWh, None where nothing was traded.
+    Energies in Wh: metered import and export, traded (in all, in auctions of the hour, in those of
+    its quarter hours, continuously), what of the import neighbours supplied, and what flowed over
+    the line (positive from the first to the second zone).
+    Prices in settlement-token units per kWh, None where nothing was traded: over all trades, and
+    the mean of continuous ones.
     """
 
     hour: int
     imported_wh: int
     exported_wh: int
     traded_wh: int
+    hour_auction_wh: int
+    quarter_auction_wh: int
+    matched_wh: int
     local_wh: int
+    line_wh: int
     price_low: int | None
     price_mean: int | None
     price_high: int | None
+    matched_mean: int | None
 
 
 @dataclass(frozen=True)
 class DayReport:
-    """Everything that is said about a day."""
+    """Everything that is said about a day.
+
+    A trade has one buyer: `matches` are pairs of the continuous book, in auctions each curve that
+    bought something counts as one.
+    """
 
     options: Options
     homes: int
     slots: range
     readings_accepted: int
-    trades: int
-    energy_traded_wh: int
+    matches: int
+    matched_wh: int
+    auctions: AuctionReport
+    line: LineReport
     energy_minted_wh: int
     energy_retired_wh: int
     local_wh: int
@@ -80,9 +117,18 @@ class DayReport:
     operator_income: int
     network_fees: int
     trading_fees: int
-    retail_tariff: int
-    feed_in_tariff: int
+    tariffs: Mapping[int, Tariff]
     unit_digits: int
+
+    @property
+    def trades(self) -> int:
+        """Purchases: matches, and fills of buyers in auctions."""
+        return self.matches + self.auctions.fills
+
+    @property
+    def energy_traded_wh(self) -> int:
+        """Energy bought, continuously and in auctions."""
+        return self.matched_wh + self.auctions.energy_wh
 
     @property
     def imported_wh(self) -> int:
@@ -110,9 +156,12 @@ class DayReport:
             "slots": len(self.slots),
             "readings_accepted": self.readings_accepted,
             "trades": self.trades,
+            "trades_in_auctions": self.auctions.fills,
+            "trades_matched": self.matches,
             "energy_imported_wh": self.imported_wh,
             "energy_exported_wh": sum(member.exported_wh for member in self.members),
             "energy_traded_wh": self.energy_traded_wh,
+            "energy_matched_wh": self.matched_wh,
             "energy_minted_wh": self.energy_minted_wh,
             "energy_retired_wh": self.energy_retired_wh,
             "energy_residual_wh": total(self.residuals, Kind.ENERGY),
@@ -122,6 +171,20 @@ class DayReport:
             "operator_income_units": self.operator_income,
             "network_fee_units": self.network_fees,
             "trading_fee_units": self.trading_fees,
+            "auctions": self.auctions.as_json(),
+            "interconnector": self.line.as_json(),
+            "signed_orders": {
+                "placed": self.auctions.signed_placed,
+                "skipped": self.auctions.signed_skipped,
+            },
+            "tariffs": [
+                {
+                    "zone": zone,
+                    "retail_units_per_kwh": tariff.retail,
+                    "feed_in_units_per_kwh": tariff.feed_in,
+                }
+                for zone, tariff in self.tariffs.items()
+            ],
             "residuals": [
                 {"kind": r.kind.value, "rule": r.rule, "amount": r.amount, "unit": r.unit}
                 for r in self.residuals
@@ -143,7 +206,7 @@ def build_report(
     facts: ChainFacts,
     residuals: Sequence[Residual],
     gas: Mapping[str, GasUse],
-    tariffs: tuple[int, int],
+    tariffs: Mapping[int, Tariff],
     unit_digits: int,
 ) -> DayReport:
     """Put the facts into lines.
@@ -155,34 +218,39 @@ def build_report(
         facts: what the chain says.
         residuals: the audit.
         gas: by operation.
-        tariffs: retail and feed-in tariff, for the comparison without a market.
+        tariffs: by zone, for the comparison without a market.
         unit_digits: decimals of the settlement token.
     """
     slots = range(day.first_slot, day.first_slot + len(day.grid.loss_wh))
     operators = [state for state in facts.states.values() if state.isOperator]
     bonds_paid_in = facts.deposited - _members_deposits(facts)
     local_wh = sum(_local_wh(event) for event in facts.slots)
+    line = report_line(facts.auctions, day.zones, slots)
     return DayReport(
         options=options,
         homes=len(members),
         slots=slots,
         readings_accepted=sum(meter.readings for meter in facts.meters),
-        trades=len(facts.trades),
-        energy_traded_wh=sum(trade.energy_wh for trade in facts.trades),
+        matches=len(facts.trades),
+        matched_wh=sum(trade.energy_wh for trade in facts.trades),
+        auctions=report_auctions(facts.auctions, slots),
+        line=line,
         energy_minted_wh=facts.minted_wh,
         energy_retired_wh=facts.retired_wh,
         local_wh=local_wh,
         members=_members(members, facts, tariffs),
-        hours=_hours(facts, slots),
+        hours=_hours(facts, slots, line),
         cash_by_hour=_cash_by_hour(facts, slots),
         residuals=tuple(residuals),
         gas=gas,
         physics=_physics(day),
-        operator_income=sum(state.free for state in operators) + facts.zone_bond - bonds_paid_in,
+        # The congestion rent is in the account of the line's owner, an operator, and stands apart.
+        operator_income=(
+            sum(state.free for state in operators) + facts.zone_bonds - bonds_paid_in - line.rent
+        ),
         network_fees=sum(event.networkFee for event in facts.slots),
         trading_fees=sum(event.tradingFee for event in facts.slots),
-        retail_tariff=tariffs[0],
-        feed_in_tariff=tariffs[1],
+        tariffs=tariffs,
         unit_digits=unit_digits,
     )
 
@@ -204,7 +272,7 @@ def _cash(event: Any) -> int:
 
 
 def _members(
-    members: Sequence[Member], facts: ChainFacts, tariffs: tuple[int, int]
+    members: Sequence[Member], facts: ChainFacts, tariffs: Mapping[int, Tariff]
 ) -> tuple[MemberLine, ...]:
     sums: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for event in facts.slots:
@@ -216,28 +284,30 @@ def _members(
         line["cash"] += _cash(event)
     for event in facts.retirements:
         sums[event.account]["certified"] += event.energyWh
-    retail, feed_in = tariffs
     return tuple(
         MemberLine(
             home=member.trader.home_number,
+            zone=member.market.zone,
             kind=member.history.home.kind.value,
             temper=member.trader.temper.value,
+            signs=member.signs,
             imported_wh=(line := sums[member.account.address])["imported"],
             exported_wh=line["exported"],
             bought_wh=line["bought"],
             sold_wh=line["sold"],
             certified_wh=line["certified"],
             balance=line["cash"],
-            without_market=(line["exported"] * feed_in - line["imported"] * retail) // WH_PER_KWH,
+            without_market=tariffs[member.market.zone].cash(line["imported"], line["exported"]),
         )
         for member in members
     )
 
 
-def _hours(facts: ChainFacts, slots: range) -> tuple[HourLine, ...]:
+def _hours(facts: ChainFacts, slots: range, line_report: LineReport) -> tuple[HourLine, ...]:
     count = len(slots) // SLOTS_PER_HOUR
     energy = [defaultdict[str, int](int) for _ in range(count)]
     prices: list[list[tuple[int, int]]] = [[] for _ in range(count)]
+    matched: list[list[tuple[int, int]]] = [[] for _ in range(count)]
     for event in facts.slots:
         if event.slot in slots:
             line = energy[(event.slot - slots.start) // SLOTS_PER_HOUR]
@@ -248,16 +318,30 @@ def _hours(facts: ChainFacts, slots: range) -> tuple[HourLine, ...]:
     for trade in facts.trades:
         hour = (trade.product.start_slot - slots.start) // SLOTS_PER_HOUR
         prices[hour].append((trade.price_per_kwh, trade.energy_wh))
+        energy[hour]["matched"] += trade.energy_wh
+        matched[hour].append((trade.price_per_kwh, trade.energy_wh))
+    for auction in facts.auctions.auctions:
+        price = facts.auctions.price_of(auction)
+        bought = facts.auctions.bought_wh(auction)
+        if price is not None and bought:
+            hour = (auction.product.start_slot - slots.start) // SLOTS_PER_HOUR
+            prices[hour].append((price, bought))
+    in_auctions = bought_by_hour(facts.auctions, slots)
     return tuple(
         HourLine(
             hour=hour,
             imported_wh=line["imported"],
             exported_wh=line["exported"],
             traded_wh=line["traded"],
+            hour_auction_wh=in_auctions[Period.HOUR][hour],
+            quarter_auction_wh=in_auctions[Period.QUARTER_HOUR][hour],
+            matched_wh=line["matched"],
             local_wh=line["local"],
+            line_wh=line_report.flow_in_hour(hour),
             price_low=min((price for price, _ in found), default=None),
             price_mean=_mean_price(found),
             price_high=max((price for price, _ in found), default=None),
+            matched_mean=_mean_price(matched[hour]),
         )
         for hour, (line, found) in enumerate(zip(energy, prices, strict=True))
     )

@@ -16,15 +16,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from energy_grid.artifacts import Artifacts
+from energy_grid.deployments import deployment_path
 from energy_grid.rpc import Rpc
 from energy_grid.units import SLOT_SECONDS, SLOTS_PER_DAY
-from simulation.agents.decide import QUARTERS_AHEAD
 from simulation.agents.traders import trader_of
 from simulation.market_day.anvil import CHAIN_ID, Anvil, find_anvil
 from simulation.market_day.audit import audit
 from simulation.market_day.bridge import BridgeProcess
 from simulation.market_day.chain import Chain
-from simulation.market_day.deploying import ZONE, deploy_market
+from simulation.market_day.deploying import deploy_market
+from simulation.market_day.engine import EngineProcess
 from simulation.market_day.facts import read_facts
 from simulation.market_day.fleet import build_fleet
 from simulation.market_day.gas import measure_gas
@@ -32,11 +33,12 @@ from simulation.market_day.keys import DayKeys
 from simulation.market_day.onboarding import enrol_members, market_view, register_meters
 from simulation.market_day.options import CACHE_FOLDER, Options
 from simulation.market_day.picture import draw_day
-from simulation.market_day.report import DayReport, build_report
+from simulation.market_day.report import DayReport, Tariff, build_report
 from simulation.market_day.settling import claim_all, settle_all
 from simulation.market_day.trading import Member, TradingFloor
 from simulation.meters.adapters import MeterAdapters
 from simulation.physics.day import PhysicalDay, simulate_day
+from simulation.physics.zones import ZONES
 
 _HOUR: Final = 3_600
 _GAS_MONEY_WEI: Final = 1_000 * 10**18
@@ -44,9 +46,13 @@ _RPC_TIMEOUT_SECONDS: Final = 120.0
 GENESIS_BEFORE: Final = 8 * _HOUR
 """The chain begins at 16:00 UTC of the day before; contracts and members take less than an hour."""
 DAY_AHEAD_BEFORE: Final = 6 * _HOUR
-"""Hour blocks are quoted at 18:00 UTC of the day before."""
-_TRADING_AFTER_SECONDS: Final = 30
-"""Traders act half a minute after a boundary, when its readings are on chain."""
+"""Curves for the hours of the day are placed at 18:00 UTC of the day before."""
+AUCTIONS_BEFORE_SLOTS: Final = 4
+"""The auction of the day's first hour closes an hour before it."""
+_CLEARING_AFTER_SECONDS: Final = 30
+"""The engine clears half a minute after a boundary: that is when the gates of auctions close."""
+_TRADING_AFTER_SECONDS: Final = 60
+"""Traders act another half minute later, then the engine relays and matches."""
 _SETTLE_AFTER_SECONDS: Final = 10 * 60
 
 
@@ -120,32 +126,40 @@ def _run_day(
     console: Console,
 ) -> DayReport:
     keys = DayKeys.derive(options.seed, len(day.homes))
-    fleet = build_fleet(day, keys.members, ZONE, options.seed)
+    fleet = build_fleet(day, keys.members, options.seed)
     slots = range(day.first_slot, day.first_slot + SLOTS_PER_DAY)
+    deployment_file = deployment_path(CHAIN_ID, folder)
     with watch.stage("deploy and enrol"), console.status("deploying the contracts"):
-        chain = _open_market(rpc, keys, folder / "deployment.json")
+        chain = _open_market(rpc, keys, day.line_w, deployment_file)
         register_meters(chain, keys.governor, fleet)
         account_ids = enrol_members(chain, keys.members)
-    market = market_view(chain, ZONE, day.first_slot)
+    markets = {zone: market_view(chain, zone, day.first_slot) for zone in ZONES}
     members = tuple(
-        Member(account, account_id, trader_of(history.home, market, options.seed), history)
+        Member(
+            account,
+            account_id,
+            market := markets[day.zones.zone_of(history.home)],
+            trader_of(history.home, market, options.seed),
+            history,
+        )
         for account, account_id, history in zip(keys.members, account_ids, day.history, strict=True)
     )
-    floor = TradingFloor(chain, market, members, keys.keeper, slots, options.seed)
     with (
+        EngineProcess(chain, keys.engine, folder, folder / "engine") as engine,
         MeterAdapters([meter.virtual.name for meter in fleet]) as adapters,
         BridgeProcess(
-            chain, fleet, adapters, keys.relayer, folder / "deployment.json", folder / "bridge"
+            chain, fleet, adapters, keys.relayer, deployment_file, folder / "bridge"
         ) as bridge,
     ):
-        _trade_and_meter(floor, bridge, slots, watch, console)
+        floor = TradingFloor(chain, members, engine, slots, options.seed)
+        _trade_and_meter(floor, bridge, watch, console)
     with watch.stage("settle"), console.status("settling every account, slot by slot"):
         chain.advance_to(slots.stop * SLOT_SECONDS + _SETTLE_AFTER_SECONDS)
         accounts = [member.address for member in keys.members]
         settle_all(chain, keys.keeper, accounts, slots.stop)
         claim_all(chain, keys.keeper)
     with watch.stage("audit"), console.status("checking that everything adds up"):
-        facts = read_facts(chain, ZONE)
+        facts = read_facts(chain, ZONES)
         return build_report(
             options,
             day,
@@ -153,12 +167,17 @@ def _run_day(
             facts,
             audit(facts, slots),
             measure_gas(chain),
-            (market.retail_tick * market.tick_size, market.feed_in_tick * market.tick_size),
+            {
+                zone: Tariff(
+                    market.retail_tick * market.tick_size, market.feed_in_tick * market.tick_size
+                )
+                for zone, market in markets.items()
+            },
             int(chain.contracts.settlement_token.call("decimals")),
         )
 
 
-def _open_market(rpc: Rpc, keys: DayKeys, deployment_file: Path) -> Chain:
+def _open_market(rpc: Rpc, keys: DayKeys, line_w: int, deployment_file: Path) -> Chain:
     """Anvil's clock under our hand, everybody with coins for gas, contracts deployed."""
     # A second a block, whatever the hour of this machine is.
     rpc.call("anvil_setBlockTimestampInterval", 1)
@@ -168,51 +187,58 @@ def _open_market(rpc: Rpc, keys: DayKeys, deployment_file: Path) -> Chain:
             for account in keys.everybody()
         ]
     )
-    return Chain(rpc, deploy_market(rpc, keys, deployment_file), CHAIN_ID)
+    return Chain(rpc, deploy_market(rpc, keys, line_w, deployment_file), CHAIN_ID)
 
 
 def _trade_and_meter(
-    floor: TradingFloor,
-    bridge: BridgeProcess,
-    slots: range,
-    watch: Stopwatch,
-    console: Console,
+    floor: TradingFloor, bridge: BridgeProcess, watch: Stopwatch, console: Console
 ) -> None:
     """From the evening before to the last reading of the day."""
-    chain, start = floor.chain, slots.start * SLOT_SECONDS
+    chain, slots = floor.chain, floor.slots
+    start = slots.start * SLOT_SECONDS
     with _progress(console) as progress:
-        task = progress.add_task("evening before: hour blocks", total=len(slots))
+        task = progress.add_task("evening before: curves of hours", total=len(slots))
         with watch.stage("trade"):
             chain.advance_to(start - DAY_AHEAD_BEFORE)
-            floor.quote_day_ahead(start - DAY_AHEAD_BEFORE)
-            floor.match()
-        for slot in range(slots.start - QUARTERS_AHEAD, slots.stop):
+            floor.place_day_ahead(start - DAY_AHEAD_BEFORE)
+        with watch.stage("engine"):
+            floor.let_engine_work()
+        for slot in range(slots.start - AUCTIONS_BEFORE_SLOTS, slots.stop):
             boundary = slot * SLOT_SECONDS
             if slot > slots.start:
                 with watch.stage("meter"):
                     chain.advance_to(boundary)
                     bridge.read_boundary(boundary)
+            with watch.stage("engine"):
+                chain.advance_to(boundary + _CLEARING_AFTER_SECONDS)
+                floor.let_engine_work()
             with watch.stage("trade"):
                 chain.advance_to(boundary + _TRADING_AFTER_SECONDS)
-                floor.quote_quarters(boundary + _TRADING_AFTER_SECONDS)
-                floor.match()
+                floor.place_quarters(boundary + _TRADING_AFTER_SECONDS)
+            with watch.stage("engine"):
+                floor.let_engine_work()
             if slot >= slots.start:
                 clock = datetime.fromtimestamp(boundary, UTC)
                 progress.update(
                     task,
                     advance=1,
-                    description=f"{clock:%H:%M} UTC, {floor.trades:,} trades",
+                    description=(
+                        f"{clock:%H:%M} UTC, {floor.cleared} auctions, {floor.matched:,} matches"
+                    ),
                 )
         with watch.stage("meter"):
             end = slots.stop * SLOT_SECONDS
             chain.advance_to(end)
             bridge.read_boundary(end)
+        with watch.stage("engine"):
+            chain.advance_to(end + _CLEARING_AFTER_SECONDS)
+            floor.let_engine_work()
 
 
 def _progress(console: Console) -> Progress:
     return Progress(
-        TextColumn("{task.description:<28}"),
-        BarColumn(bar_width=40),
+        TextColumn("{task.description:<41}"),
+        BarColumn(bar_width=20),
         MofNCompleteColumn(),
         TextColumn("slots"),
         TimeElapsedColumn(),
@@ -223,7 +249,7 @@ def _progress(console: Console) -> Progress:
 def _keep_running(anvil: Anvil, folder: Path, console: Console) -> None:
     console.print(
         f"The chain stays at [bold]{anvil.url}[/] (chain id {CHAIN_ID}), addresses in "
-        f"{folder / 'deployment.json'}. Ctrl-C ends it."
+        f"{deployment_path(CHAIN_ID, folder)}. Ctrl-C ends it."
     )
     try:
         anvil.wait()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from rich import box
@@ -10,8 +11,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from simulation.market_day.audit import Kind, total
-from simulation.market_day.report import DayReport, HourLine
+from simulation.market_day.report import DayReport, HourLine, MemberLine
+from simulation.market_day.residuals import Kind, total
 
 _BAR_WIDTH = 18
 _FULL = "█"
@@ -22,13 +23,14 @@ def print_report(console: Console, report: DayReport) -> None:
     """Print all tables, the summary last so that it stays on screen."""
     console.print(member_table(report))
     console.print(hour_table(report))
+    console.print(auction_table(report))
     console.print(gas_table(report))
     console.print(residual_table(report))
     console.print(summary(report))
 
 
 def member_table(report: DayReport) -> Table:
-    """Energy and money of every member."""
+    """Energy and money of every member, zone by zone."""
     table = _table("Members")
     table.caption = _MEMBER_CAPTION
     table.add_column("home", justify="right", no_wrap=True)
@@ -38,42 +40,40 @@ def member_table(report: DayReport) -> Table:
         table.add_column(f"{heading}\nkWh", justify="right", no_wrap=True)
     for heading in ("balance", "gain"):
         table.add_column(f"{heading}\ncoins", justify="right", no_wrap=True)
-    for line in report.members:
-        table.add_row(
-            str(line.home),
-            line.kind,
-            line.temper,
-            *(
-                _kwh(energy)
-                for energy in (
-                    line.imported_wh,
-                    line.exported_wh,
-                    line.bought_wh,
-                    line.sold_wh,
-                    line.certified_wh,
-                )
-            ),
-            _coins(line.balance, report),
-            _gain(line.balance - line.without_market, report),
-        )
-    members = report.members
-    table.add_section()
-    table.add_row(
-        "all",
-        "",
-        "",
-        *(
-            _kwh(sum(getattr(line, name) for line in members))
-            for name in ("imported_wh", "exported_wh", "bought_wh", "sold_wh", "certified_wh")
-        ),
-        _coins(sum(line.balance for line in members), report),
-        _gain(sum(line.balance - line.without_market for line in members), report),
-        style="bold",
-    )
+    for zone in report.tariffs:
+        members = [line for line in report.members if line.zone == zone]
+        for line in members:
+            home = f"{line.home}{_SIGNS if line.signs else ' '}"
+            _add_member_row(table, report, (home, line.kind, line.temper), [line])
+        table.add_section()
+        _add_member_row(table, report, ("", f"zone {zone}", ""), members, style="bold")
+        table.add_section()
+    _add_member_row(table, report, ("", "all", ""), report.members, style="bold")
     return table
 
 
+def _add_member_row(
+    table: Table,
+    report: DayReport,
+    names: tuple[str, str, str],
+    lines: Sequence[MemberLine],
+    style: str = "",
+) -> None:
+    table.add_row(
+        *names,
+        *(
+            _kwh(sum(getattr(line, name) for line in lines))
+            for name in ("imported_wh", "exported_wh", "bought_wh", "sold_wh", "certified_wh")
+        ),
+        _coins(sum(line.balance for line in lines), report),
+        _gain(sum(line.balance - line.without_market for line in lines), report),
+        style=style,
+    )
+
+
+_SIGNS = "*"
 _MEMBER_CAPTION = (
+    "* signs its auction orders, the trading engine relays them; "
     "proven: bought energy certified as green, local and used in its quarter hour; "
     "gain: against the same meters at retail and feed-in tariff alone"
 )
@@ -93,25 +93,59 @@ def _table(title: str) -> Table:
 
 
 def hour_table(report: DayReport) -> Table:
-    """Energy, prices and local supply by hour (UTC)."""
-    table = _table("Hours of delivery (UTC)")
+    """Energy, trades and local supply by hour (UTC)."""
+    table = _table("Energy by hour of delivery (UTC), kWh")
+    table.caption = (
+        "traded in the auction of the hour, in the auctions of its quarter hours, and "
+        "continuously after them"
+    )
     table.add_column("hour", justify="right", no_wrap=True)
-    for heading in ("drawn", "fed in", "traded"):
-        table.add_column(f"{heading}\nkWh", justify="right", no_wrap=True)
-    for heading in ("low", "mean", "high"):
-        table.add_column(f"{heading}\ncoins", justify="right", no_wrap=True)
+    for heading in ("drawn", "fed in", "in hour\nauction", "quarter\nauctions", "contin-\nuously"):
+        table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("drawn from neighbours", no_wrap=True)
     for line in report.hours:
         table.add_row(
             f"{line.hour:02d}",
-            _kwh(line.imported_wh),
-            _kwh(line.exported_wh),
-            _kwh(line.traded_wh),
             *(
-                _DASH if price is None else _price(price, report)
-                for price in (line.price_low, line.price_mean, line.price_high)
+                _kwh(energy)
+                for energy in (
+                    line.imported_wh,
+                    line.exported_wh,
+                    line.hour_auction_wh,
+                    line.quarter_auction_wh,
+                    line.matched_wh,
+                )
             ),
             _share_bar(line),
+        )
+    return table
+
+
+def auction_table(report: DayReport) -> Table:
+    """What auctions agreed: prices by hour and zone, flow over the line between them."""
+    first, second = report.tariffs
+    line = report.line
+    table = _table("Auctions: prices in coins per 1,000 kWh, flow between zones")
+    table.caption = (
+        f"the line: {line.border}; it may carry {line.capacity_w / 1_000:.1f} kW for the market; "
+        "where it is full, prices part (yellow)"
+    )
+    table.add_column("hour", justify="right", no_wrap=True)
+    for zone in (first, second):
+        for heading in (f"zone {zone}\nhour", "\n:00", "\n:15", "\n:30", "\n:45"):
+            table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column(f"{first} → {second}\nkWh", justify="right", no_wrap=True)
+    pairs = zip(report.auctions.prices_of(first), report.auctions.prices_of(second), strict=True)
+    for here, there in pairs:
+        if not any(price is not None for price in (*here.prices, *there.prices)):
+            continue
+        pairs_of_prices = zip(here.prices, there.prices, strict=True)
+        parted = [None not in (a, b) and a != b for a, b in pairs_of_prices]
+        table.add_row(
+            f"{here.hour:02d}",
+            *(_zone_price(price, p, report) for price, p in zip(here.prices, parted, strict=True)),
+            *(_zone_price(price, p, report) for price, p in zip(there.prices, parted, strict=True)),
+            _kwh(line.flow_in_hour(here.hour)),
         )
     return table
 
@@ -155,8 +189,24 @@ def summary(report: DayReport) -> Panel:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", justify="right")
     grid.add_column()
-    traded = f"{_kwh(report.energy_traded_wh)} kWh in {report.trades:,} trades"
-    grid.add_row("traded", traded)
+    auctions, line = report.auctions, report.line
+    grid.add_row(
+        "auctions",
+        f"{auctions.cleared} cleared, {auctions.coupled} of them coupled over both zones: "
+        f"{_kwh(auctions.energy_wh)} kWh to {auctions.fills:,} buyers",
+    )
+    grid.add_row(
+        "continuous", f"{_kwh(report.matched_wh)} kWh in {report.matches:,} matches after them"
+    )
+    grid.add_row(
+        "signed orders",
+        f"{auctions.signed_placed:,} relayed and placed, {auctions.signed_skipped} refused",
+    )
+    grid.add_row(
+        "line",
+        f"{_kwh(sum(map(abs, line.flow_wh)))} kWh between the zones, full in {line.full_slots} of "
+        f"{len(line.flow_wh)} quarter hours, rent {_coins(line.rent, report)} coins",
+    )
     grid.add_row(
         "local supply",
         f"{report.local_supply_share:.1%} of {_kwh(report.imported_wh)} kWh drawn "
@@ -205,6 +255,13 @@ def _gain(units: int, report: DayReport) -> str:
 
 def _price(units_per_kwh: int, report: DayReport) -> str:
     return f"{Decimal(units_per_kwh) / 10**report.unit_digits:.3f}"
+
+
+def _zone_price(units_per_kwh: int | None, parted: bool, report: DayReport) -> str:
+    if units_per_kwh is None:
+        return _DASH
+    text = f"{Decimal(units_per_kwh) / 10 ** (report.unit_digits - 3):.0f}"
+    return f"[yellow]{text}[/]" if parted else text
 
 
 def _share_bar(line: HourLine) -> str:

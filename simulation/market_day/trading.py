@@ -1,17 +1,26 @@
-"""Trading on chain: what agents decided is sent, and the engine matches it in price-time order.
+"""Trading on chain: what agents decided is sent or signed; the trading engine does the rest.
 
-The engine knows the book from the chain's events alone. Later a keeper of its own does this.
+The simulation sends what members send themselves. Clearing, claiming, matching and relaying signed
+curves are the engine's, a process of its own that looks at the chain when it is told to.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from eth_account.signers.local import LocalAccount
 
-from energy_grid.order_book import Book, expired, pairs
+from energy_grid import signed_orders
+from energy_grid.abi import Event
+from energy_grid.curves import Curve, MarketUnits
+from energy_grid.ids import OrderId, Side
+from energy_grid.order_book import Book
+from energy_grid.products import Period, Product
+from energy_grid.signed_orders import SignedOrder
+from energy_grid.units import SLOT_SECONDS
 from simulation.agents.decide import (
     Decision,
     OwnOrder,
@@ -19,16 +28,20 @@ from simulation.agents.decide import (
     decide_day_ahead,
     decide_quarter,
 )
-from simulation.agents.forecast import forecast_surplus, observe
+from simulation.agents.forecast import forecast_levels, observe
 from simulation.agents.terms import MarketView
 from simulation.agents.traders import Trader
-from simulation.market_day.chain import Call, Chain, Receipt
+from simulation.market_day.auctions import fills_of
+from simulation.market_day.chain import Call, Chain
+from simulation.market_day.engine import EngineProcess
 from simulation.physics.behind_meter import HomeEnergies
 
-_MATCHES_A_CALL: Final = 20
-_REMOVALS_A_CALL: Final = 20
-_GAS_BASE: Final = 150_000
+SIGNS_EVERY: Final = 3
+"""Every third home signs its curves and leaves sending them to the engine, which pays."""
+
+_GAS_BASE: Final = 200_000
 _GAS_PER_ORDER: Final = 120_000
+_GAS_PER_CURVE: Final = 250_000
 _POSITION_SLOTS: Final = 8
 
 
@@ -39,101 +52,101 @@ class Member:
     Attributes:
         account: its key.
         account_id: its short id on chain.
+        market: rules of its zone.
         trader: valuations and temper.
         history: what its meters measure; agents see only the part before the present.
     """
 
     account: LocalAccount
     account_id: int
+    market: MarketView
     trader: Trader
     history: HomeEnergies
+
+    @property
+    def signs(self) -> bool:
+        """Whether its curves go out signed."""
+        return self.trader.home_number % SIGNS_EVERY == 0
 
 
 @dataclass
 class TradingFloor:
-    """All members, the book and the engine.
+    """All members and what they have open.
 
     Attributes:
         chain: where everything is sent.
-        market: rules of the zone.
         members: who trades.
-        keeper: account of the engine.
+        engine: clears, claims, matches, relays.
         slots: the slots of the day; nothing else is traded.
         seed: seed of the run.
-        book: open orders.
-        trades: matches so far.
+        book: open orders of the continuous session.
+        cleared: auctions cleared so far.
+        matched: orders matched so far.
     """
 
     chain: Chain
-    market: MarketView
     members: tuple[Member, ...]
-    keeper: LocalAccount
+    engine: EngineProcess
     slots: range
     seed: int
     book: Book = field(init=False)
-    trades: int = 0
+    cleared: int = 0
+    matched: int = 0
+    _in_quarter_wh: dict[int, dict[int, int]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(int))
+    )
+    _signed: list[SignedOrder] = field(default_factory=list)
+    _units: MarketUnits = field(init=False)
+    _domain: bytes = field(init=False)
+    _next_block: int = field(init=False)
 
     def __post_init__(self) -> None:
-        self.book = Book(self.market.lot_wh)
-
-    def quote_day_ahead(self, now: int) -> None:
-        """Everybody quotes the hours of the day."""
-        hours = range(self.slots.start, self.slots.stop, 4)
-        decisions = [
-            decide_day_ahead(member.trader, self.market, situation, hours)
-            for member, situation in zip(self.members, self._situations(now), strict=True)
-        ]
-        self._act(decisions)
-
-    def quote_quarters(self, now: int) -> None:
-        """Everybody quotes the quarter hours ahead and what is still open."""
-        decisions = [
-            decide_quarter(member.trader, self.market, situation, self.slots)
-            for member, situation in zip(self.members, self._situations(now), strict=True)
-        ]
-        self._act(decisions)
-
-    def match(self) -> int:
-        """Remove expired orders that stand in the way, then match what crosses; returns matches."""
-        now = self.chain.now() + 1
-        self.book.forget_closed(now)
-        stale: list[int] = []
-        for product in self.book.products():
-            stale += [order.order_id for order in expired(self.book.orders(product), now)]
+        market = self.members[0].market
+        self.book = Book(market.lot_wh)
+        self._units = MarketUnits(market.lot_wh, market.tick_size)
         trading = self.chain.contracts.energy_trading
-        self._send(
-            [
-                Call(
-                    self.keeper,
-                    trading,
-                    "removeExpired",
-                    (part,),
-                    _GAS_BASE + _GAS_PER_ORDER * len(part),
-                )
-                for part in _parts(stale, _REMOVALS_A_CALL)
-            ]
+        self._domain = signed_orders.domain(self.chain.chain_id, trading.address)
+        self._next_block = self.chain.rpc.block_number() + 1
+
+    def place_day_ahead(self, now: int) -> None:
+        """Everybody places curves for the hours of the day."""
+        hours = range(self.slots.start, self.slots.stop, Period.HOUR.slots)
+        self._act(
+            now,
+            lambda member, situation: decide_day_ahead(
+                member.trader, member.market, situation, hours
+            ),
         )
-        found: list[tuple[int, int]] = []
-        for product in self.book.products():
-            found += pairs(self.book.orders(product), now)
-        before = self.trades
-        self._send(
-            [
-                Call(
-                    self.keeper,
-                    trading,
-                    "matchMany",
-                    ([buy for buy, _ in part], [sell for _, sell in part]),
-                    _GAS_BASE + _GAS_PER_ORDER * len(part),
-                )
-                for part in _parts(found, _MATCHES_A_CALL)
-            ]
+
+    def place_quarters(self, now: int) -> None:
+        """Everybody goes into the next auction and quotes what is open after the last ones."""
+        self._act(
+            now,
+            lambda member, situation: decide_quarter(
+                member.trader, member.market, situation, self.slots
+            ),
         )
-        return self.trades - before
+
+    def let_engine_work(self) -> None:
+        """One round of the engine, with all curves signed since the last one."""
+        self.engine.work(self._signed)
+        self._signed = []
+        self._follow()
+        self.book.forget_closed(self.chain.now() + 1)
+
+    def _act(self, now: int, decide: Callable[[Member, Situation], Decision]) -> None:
+        calls: list[Call] = []
+        for member, situation in zip(self.members, self._situations(now), strict=True):
+            decision = decide(member, situation)
+            calls += self._calls(member, decision)
+            if member.signs:
+                self._signed += [self._sign(member, curve, now) for curve in decision.curves]
+        self.chain.send(calls)
+        self._follow()
 
     def _situations(self, now: int) -> list[Situation]:
-        """What every member knows now: own forecast, own position and balance as on chain."""
-        slot = now // 900
+        """What every member knows now: own outlook, own position and balance as on chain."""
+        slot = now // SLOT_SECONDS
         settlement, trading = self.chain.contracts.settlement, self.chain.contracts.energy_trading
         requests: list[tuple[Any, str, tuple[Any, ...]]] = []
         for member in self.members:
@@ -142,17 +155,16 @@ class TradingFloor:
                 (
                     trading,
                     "slotPositions",
-                    (member.account_id, self.market.zone, slot, _POSITION_SLOTS),
+                    (member.account_id, member.market.zone, slot, _POSITION_SLOTS),
                 )
             )
         answers = self.chain.read(requests)
-        count = max(self.slots.stop - slot, 0)
         return [
             Situation(
                 now=now,
-                forecast_wh=forecast_surplus(
+                levels_wh=forecast_levels(
                     observe(member.history, slot),
-                    count,
+                    max(self.slots.stop - slot, 0),
                     seed=self.seed,
                     home_number=member.trader.home_number,
                 ),
@@ -160,6 +172,7 @@ class TradingFloor:
                     slot + index: position.soldWh - position.boughtWh
                     for index, position in enumerate(positions)
                 },
+                sold_in_quarter_wh=self._in_quarter_wh[member.account_id],
                 open_orders=tuple(
                     OwnOrder(order.order_id, order.quote)
                     for order in self.book.orders_of(member.account_id)
@@ -172,49 +185,75 @@ class TradingFloor:
             )
         ]
 
-    def _act(self, decisions: Sequence[Decision]) -> None:
-        calls: list[Call] = []
-        for member, decision in zip(self.members, decisions, strict=True):
-            calls += self._calls(member, decision)
-        self._send(calls)
+    def _sign(self, member: Member, curve: Curve, now: int) -> SignedOrder:
+        return SignedOrder.sign(
+            curve,
+            now,
+            units=self._units,
+            domain_separator=self._domain,
+            private_key=bytes(member.account.key),
+        )
 
     def _calls(self, member: Member, decision: Decision) -> list[Call]:
         trading = self.chain.contracts.energy_trading
         what = f"home {member.trader.home_number}"
         calls = []
+
+        def add(function: str, count: int, gas_each: int, *arguments: Any) -> None:
+            gas = _GAS_BASE + gas_each * count
+            calls.append(Call(member.account, trading, function, arguments, gas, what))
+
+        curves = [] if member.signs else [curve.pack() for curve in decision.curves]
+        if len(curves) == 1:
+            add("placeCurve", 1, _GAS_PER_CURVE, curves[0])
+        elif curves:
+            add("placeCurves", len(curves), _GAS_PER_CURVE, curves)
         if decision.cancel:
-            gas = _GAS_BASE + _GAS_PER_ORDER * len(decision.cancel)
             ids = list(decision.cancel)
-            calls.append(Call(member.account, trading, "cancelOrders", (ids,), gas, what))
+            add("cancelOrders", len(ids), _GAS_PER_ORDER, ids)
         if decision.replace:
-            gas = _GAS_BASE + _GAS_PER_ORDER * len(decision.replace)
             ids = [order_id for order_id, _ in decision.replace]
             quotes = [quote.pack() for _, quote in decision.replace]
-            calls.append(Call(member.account, trading, "replaceOrders", (ids, quotes), gas, what))
+            add("replaceOrders", len(ids), _GAS_PER_ORDER, ids, quotes)
         if len(decision.place) == 1:
-            gas = _GAS_BASE + _GAS_PER_ORDER
-            word = decision.place[0].pack()
-            calls.append(Call(member.account, trading, "placeOrder", (word,), gas, what))
+            add("placeOrder", 1, _GAS_PER_ORDER, decision.place[0].pack())
         elif decision.place:
-            gas = _GAS_BASE + _GAS_PER_ORDER * len(decision.place)
             words = [quote.pack() for quote in decision.place]
-            calls.append(Call(member.account, trading, "placeOrders", (words,), gas, what))
+            add("placeOrders", len(words), _GAS_PER_ORDER, words)
         return calls
 
-    def _send(self, calls: Sequence[Call]) -> None:
-        self._follow(self.chain.send(calls))
-
-    def _follow(self, receipts: Sequence[Receipt]) -> None:
-        """Take the market's events over, in the order in which they happened."""
-        events = [
-            event
-            for receipt in receipts
-            for event in self.chain.contracts.energy_trading.decode_logs(receipt)
-        ]
-        for event in sorted(events, key=lambda event: (event.block_number, event.log_index)):
+    def _follow(self) -> None:
+        """Take the market's events over, those of the engine's transactions included."""
+        newest = self.chain.rpc.block_number()
+        if newest < self._next_block:
+            return
+        trading = self.chain.contracts.energy_trading
+        events = self.chain.events_of(trading, self._next_block, newest)
+        self._next_block = newest + 1
+        for event in events:
             self.book.apply(event.name, dict(event.arguments))
-            self.trades += event.name == "OrdersMatched"
+            self._note_trade(event)
 
+    def _note_trade(self, event: Event) -> None:
+        """Count it; what an account sells for a quarter hour is limited, so keep it in mind."""
+        if event.name == "RegionCleared":
+            self.cleared += len(event.results)
+        elif event.name == "AuctionCleared":
+            self.cleared += 1
+        elif event.name == "CurvesClaimed":
+            product = Product.from_id(event.product)
+            for account_id, fill in fills_of(event).items():
+                sign = 1 if fill.side is Side.SELL else -1
+                self._note(account_id, product, sign * fill.lots * self._units.lot_wh)
+        elif event.name == "OrdersMatched":
+            self.matched += 1
+            bought, sold = (
+                OrderId.unpack(event.buyOrderId),
+                OrderId.unpack(event.sellOrderId),
+            )
+            self._note(bought.account_id, bought.product, -event.amount)
+            self._note(sold.account_id, sold.product, event.amount)
 
-def _parts(items: Sequence[Any], size: int) -> list[list[Any]]:
-    return [list(items[first : first + size]) for first in range(0, len(items), size)]
+    def _note(self, account_id: int, product: Product, sold_wh: int) -> None:
+        if product.period is Period.QUARTER_HOUR:
+            self._in_quarter_wh[account_id][product.start_slot] += sold_wh

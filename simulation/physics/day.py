@@ -7,12 +7,13 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from energy_grid.units import SLOTS_PER_DAY
+from energy_grid.units import SLOTS_PER_DAY, Watt
 from simulation.physics.behind_meter import HomeEnergies, simulate_home
 from simulation.physics.calendar import first_slot_of
 from simulation.physics.grids import Grid, load_grid
 from simulation.physics.homes import Home, choose_homes
 from simulation.physics.powerflow import GridDay, run_power_flow
+from simulation.physics.zones import ZoneSplit, market_capacity_w, split_zones
 
 HISTORY_DAYS: Final = 8
 """Days before the simulated one that agents may learn from: a week and one day."""
@@ -30,6 +31,8 @@ class PhysicalDay:
         history: energies of each home from `HISTORY_DAYS` before the day to its end.
         energies: energies of each home on the day alone.
         grid: voltages, loadings and losses on the day.
+        zones: how the grid falls into two market zones.
+        line_w: what the market may send between them, either way.
     """
 
     grid_name: str
@@ -39,6 +42,8 @@ class PhysicalDay:
     history: tuple[HomeEnergies, ...]
     energies: tuple[HomeEnergies, ...]
     grid: GridDay
+    zones: ZoneSplit
+    line_w: Watt
 
 
 def simulate_day(
@@ -52,6 +57,7 @@ def simulate_day(
     first_slot = first_slot_of(day)
     grid: Grid = load_grid(grid_name, cache_folder)
     homes = choose_homes(grid, home_count)
+    zones = split_zones(grid, homes)
     start = first_slot - HISTORY_DAYS * SLOTS_PER_DAY
     count = (HISTORY_DAYS + 1) * SLOTS_PER_DAY
     history = tuple(simulate_home(grid, home, start, count) for home in homes)
@@ -64,4 +70,6 @@ def simulate_day(
         history=history,
         energies=energies,
         grid=run_power_flow(grid, list(energies)),
+        zones=zones,
+        line_w=market_capacity_w(zones, history, first_slot),
     )

@@ -1,4 +1,4 @@
-"""A whole market day as a user starts it: chain, bridge, trading, settlement, report."""
+"""A whole market day as a user starts it: chain, bridge, auctions, trading, settlement, report."""
 
 from __future__ import annotations
 
@@ -57,11 +57,21 @@ def test_market_day__small_neighbourhood__settles_every_slot_and_leaves_nothing(
 def test_market_day__small_neighbourhood__really_trades_and_certifies(day):
     report = _report(day)
 
-    assert report["trades"] > 10
+    assert report["trades"] == report["trades_matched"] + report["trades_in_auctions"]
+    assert report["trades_in_auctions"] > 10
+    assert report["trades_matched"] > 0
+    assert report["energy_traded_wh"] == (
+        report["auctions"]["energy_wh"] + report["energy_matched_wh"]
+    )
     assert 0 < report["energy_retired_wh"] <= report["energy_traded_wh"]
     assert report["energy_minted_wh"] == report["energy_exported_wh"]
     assert 0 < report["local_supply_share"] < 1
     for operation in (
+        "placeCurve",
+        "placeCurves",
+        "placeSigned",
+        "clearCoupled",
+        "claim",
         "placeOrder",
         "matchMany",
         "settle",
@@ -69,6 +79,39 @@ def test_market_day__small_neighbourhood__really_trades_and_certifies(day):
         "submitSignedDay",
     ):
         assert report["gas"][operation]["median"] > 21_000
+
+
+def test_market_day__two_zones__clear_every_hour_and_quarter_hour_together(day):
+    auctions = _report(day)["auctions"]
+
+    assert auctions["cleared"] == auctions["coupled"] == 2 * (24 + 96)
+    assert auctions["hour_energy_wh"] > 0
+    assert auctions["quarter_hour_energy_wh"] > 0
+    prices = auctions["prices"]
+    assert [(line["hour"], line["zone"]) for line in prices] == [
+        (hour, zone) for hour in range(24) for zone in (1, 2)
+    ]
+    published = [line["hour_units_per_kwh"] for line in prices]
+    published += [price for line in prices for price in line["quarter_hour_units_per_kwh"]]
+    assert all(80_000 < price < 340_000 for price in published if price is not None)
+    assert any(published)
+
+
+def test_market_day__line__stays_within_its_capacity_and_pays_its_owner(day):
+    line = _report(day)["interconnector"]
+
+    capacity_wh = line["capacity_w"] // 4
+    assert any(line["flow_wh_by_slot"])
+    assert all(-capacity_wh <= flow <= capacity_wh for flow in line["flow_wh_by_slot"])
+    assert sum(map(abs, line["flow_wh_by_slot"])) == line["forward_wh"] + line["back_wh"]
+    assert (line["congestion_rent_units"] > 0) <= (line["full_slots"] > 0)
+
+
+def test_market_day__signed_orders__are_relayed_and_all_placed(day):
+    signed = _report(day)["signed_orders"]
+
+    assert signed["placed"] > 20
+    assert signed["skipped"] == 0
 
 
 def test_market_day__json_option__prints_the_report_alone(day):
