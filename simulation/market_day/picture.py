@@ -124,7 +124,7 @@ def _draw_hour_prices(axis: Any, report: DayReport) -> None:
         [line.hour_price for line in report.auctions.prices_of(zone)] for zone in report.tariffs
     ]
     _draw_prices(axis, report, by_zone, 1)
-    axis.set_title("Prices of the auctions of hours; red where they part because the line is full")
+    axis.set_title("Prices of the auctions of hours; red where the line is full and they part")
 
 
 def _draw_quarter_prices(axis: Any, report: DayReport) -> None:
@@ -143,7 +143,9 @@ def _draw_quarter_prices(axis: Any, report: DayReport) -> None:
         label="continuous, mean of the hour",
     )
     _draw_prices(axis, report, by_zone, SLOTS_PER_HOUR)
-    axis.set_title("Prices of the auctions of quarter hours")
+    axis.set_title(
+        "Prices of the auctions of quarter hours; red where the line is full and they part"
+    )
 
 
 def _draw_prices(
