@@ -26,6 +26,7 @@ class Receipt:
     detail: str
     events: list[Event]
     gas_used: int
+    mined_at: int = 0
 
     def named(self, name: str) -> list[Event]:
         """Events of one kind."""
@@ -88,10 +89,10 @@ class Chain:
         gas_used = int(raw["gasUsed"], 16)
         if int(raw["status"], 16):
             events = spread(self.contracts.decode_logs(raw))
-            return Receipt(None, "", events, gas_used)
+            return Receipt(None, "", events, gas_used, self.now)
         reason = self._why(str(raw["transactionHash"]))
         error = contract.decode_error(reason)
-        return Receipt(error.name or "unknown", str(error), [], gas_used)
+        return Receipt(error.name or "unknown", str(error), [], gas_used, self.now)
 
     def _why(self, transaction_hash: str) -> bytes:
         trace = self.rpc.call(

@@ -14,10 +14,11 @@ from hypothesis.stateful import invariant, rule
 
 from energy_grid.abi import Event
 from energy_grid.ids import OrderId, Side
+from energy_grid.model.book import LOT_WH
 from energy_grid.products import Product
 from energy_grid.units import BPS, TICK_MULTIPLE, WH_PER_KWH
+from tests.invariants.machine_auction_properties import AuctionProperties, lock_changes
 from tests.invariants.machine_base import ACTORS, seeds
-from tests.invariants.machine_meter_properties import MeterProperties
 from tests.invariants.properties import checks
 
 MAX_FEE_BPS = 100
@@ -28,7 +29,7 @@ STATUS_ORDER = {1: 0, 2: 1, 3: 2, 4: 2, 5: 3}
 ACTIVE, FILLED, CANCELLED = 0, 1, 2
 
 
-class Properties(MeterProperties):
+class Properties(AuctionProperties):
     """Bookkeeping from events alone, and the checks on it."""
 
     def __init__(self) -> None:
@@ -56,6 +57,7 @@ class Properties(MeterProperties):
             return  # the rule found nothing to do
         self.unchecked = False
         self.chain_and_model_agree()
+        self.follow_auctions()
         self.i01_settlement_holds_what_it_owes()
         self.i02_ledgers_add_up_to_what_was_deposited()
         self.i03_free_money_falls_only_for_a_reason()
@@ -69,6 +71,9 @@ class Properties(MeterProperties):
         self.i13_fills_only_grow_and_quantities_add_up()
         self.i14_limits_are_respected()
         self.i15_as_much_is_bought_as_sold()
+        self.i16_price_trades_most_and_is_the_middle()
+        self.i17_better_orders_are_filled_and_ties_share_alike()
+        self.i18_nothing_changes_after_the_gate()
         self.i30_numbers_rise_and_registers_only_rise()
         self.i31_readings_are_signed_single_and_equivocation_quarantines()
         self.i32_readings_are_aligned_in_time_and_physical()
@@ -200,13 +205,19 @@ class Properties(MeterProperties):
             return 0
         before, seen = self.earlier, self.seen
         assert seen.tracked == before.tracked
-        assert seen.clearing - before.clearing == sum(e.cost - e.proceeds for e in settled)
+        rent = sum(event.amount for event in self.events("RentCredited"))
+        assert seen.clearing - before.clearing == sum(e.cost - e.proceeds for e in settled) - rent
         by_account: defaultdict[str, int] = defaultdict(int)
         for event in settled:
             by_account[event.account] += event.unlocked
         for event in self.events("LockAdjusted"):
             if event.account in by_account:
                 by_account[event.account] -= event.lockDelta
+        for event in self.events("LocksAdjusted"):
+            for account_id, change in lock_changes(event.changes):
+                address = self.model.ledger.account_by_id(account_id).address
+                if address in by_account:
+                    by_account[address] -= change
         for address, unlocked in by_account.items():
             fell = before.accounts[address].locked - seen.accounts[address].locked
             assert fell == unlocked, f"locks fell by {fell}, events say {unlocked}"
@@ -232,7 +243,7 @@ class Properties(MeterProperties):
     @property
     def agreed(self) -> set[tuple[int, int]]:
         """Accounts and slots in which something was traded."""
-        return set(self.bought) | set(self.sold)
+        return set(self.bought) | set(self.sold) | self.filled_better
 
     @checks("I-08")
     def i08_settled_energy_is_agreed_energy_and_metered_energy(self) -> int:
@@ -251,8 +262,11 @@ class Properties(MeterProperties):
         )
         for event, (energy,) in zip(settled, energies, strict=True):
             account_id = self.seen.accounts[event.account].accountId
-            assert event.boughtWh == self.bought.get((account_id, event.slot), 0)
-            assert event.soldWh == self.sold.get((account_id, event.slot), 0)
+            auctions = self.filled_in_auctions(account_id, event.slot)
+            matched = self.bought.get((account_id, event.slot), 0)
+            assert event.boughtWh == matched + auctions[Side.BUY] * LOT_WH
+            matched = self.sold.get((account_id, event.slot), 0)
+            assert event.soldWh == matched + auctions[Side.SELL] * LOT_WH
             metered = (event.importWh, event.exportWh)
             if event.basis in (MEASURED, ESTIMATED):
                 assert metered == (energy.importWh, energy.exportWh)

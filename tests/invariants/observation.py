@@ -27,6 +27,7 @@ class Touched:
 
     places: set[Place] = field(default_factory=set)
     pools: set[tuple[int, int]] = field(default_factory=set)
+    curves: set[Place] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ class Seen:
     books: dict[Product, tuple[int, int, int, int, int]]
     records: dict[Place, list[Any]]
     pools: dict[tuple[int, int], Any]
+    curves: dict[Place, Any]
+    results: dict[Product, Any]
 
     def entries(self, world: World) -> int:
         """Sum of all ledgers, those of accounts that the tests do not follow included."""
@@ -71,6 +74,8 @@ def observe(world: World, touched: Touched) -> Seen:
     products = list({place.product for place in touched.places})
     places = sorted(touched.places, key=lambda place: (place.address, place.product.id))
     pools = sorted(touched.pools)
+    curves = sorted(touched.curves, key=lambda place: (place.address, place.product.id))
+    auctions = sorted({place.product for place in curves}, key=lambda product: product.id)
     ids = {address: one.account_id for address, one in world.model.ledger.accounts.items()}
     requests: list[Request] = [
         *((s, "accountState", (a,)) for a in addresses),
@@ -90,6 +95,8 @@ def observe(world: World, touched: Touched) -> Seen:
         *((market, "matchedLots", (p.id,)) for p in products),
         *((market, "recordsOf", (ids[p.address], p.product.id)) for p in places),
         *((s, "certificatePool", pool) for pool in pools),
+        *((market, "curveOf", (ids[p.address], p.product.id)) for p in curves),
+        *((market, "auctionResult", (p.id,)) for p in auctions),
     ]
     answers = iter(world.chain.ask(requests))
 
@@ -113,6 +120,8 @@ def observe(world: World, touched: Touched) -> Seen:
         books=_books(take(products), take(products), take(products)),
         records=take(places),
         pools=take(pools),
+        curves=take(curves),
+        results=take(auctions),
     )
 
 
@@ -192,6 +201,14 @@ def differences(world: World, seen: Seen) -> list[str]:
             [_plain(record) for record in records],
             [_model_record(world, record) for record in expected_records],
         )
+    for place, view in seen.curves.items():
+        compare(
+            f"curve of {world.name_of(place.address)} in {place.product}",
+            _plain_curve(view),
+            _model_curve(world, place),
+        )
+    for product, result in seen.results.items():
+        compare(f"result of {product}", _plain_result(result), _model_result(world, product))
     for (zone, slot), pool in seen.pools.items():
         known_pool = model.certificates.pool(zone, slot)
         compare(
@@ -251,3 +268,40 @@ def _model_record(world: World, record: Record) -> tuple[int, ...]:
         record.cancelled_lots,
         record.lock_per_slot(terms),
     )
+
+
+def _plain_curve(view: Any) -> tuple[Any, ...]:
+    return (
+        [(step.sell, step.limitTick, step.lots) for step in view.steps],
+        view.signedAt,
+        view.state,
+        (view.filledSell, view.filledLots, view.filledTick) if view.filledLots else None,
+        view.lockedPerSlot,
+    )
+
+
+def _model_curve(world: World, place: Place) -> tuple[Any, ...]:
+    trading = world.model.trading
+    account_id = world.model.ledger.accounts[place.address].account_id
+    record = trading.curve_of(account_id, place.product)
+    assert record is not None
+    fill = record.fill(trading.results.get(place.product))
+    return (
+        [(step.side is Side.SELL, step.limit_tick, step.lots) for step in record.steps],
+        record.signed_at,
+        int(record.state),
+        (fill.side is Side.SELL, fill.lots, fill.price_per_kwh // TICK_SIZE) if fill.lots else None,
+        trading.lock_of_curve(record) // place.product.slot_count,
+    )
+
+
+def _plain_result(result: Any) -> tuple[Any, ...]:
+    return (result.cleared, result.priceTick, result.boughtLots, result.soldLots)
+
+
+def _model_result(world: World, product: Product) -> tuple[Any, ...]:
+    result = world.model.trading.results.get(product)
+    if result is None:
+        return (False, 0, 0, 0)
+    price = result.price_tick if result.publishes_price else 0
+    return (True, price, result.bought_lots, result.sold_lots)

@@ -180,6 +180,40 @@ def i15(machine: Machine, patch: pytest.MonkeyPatch) -> None:
     machine.i15_as_much_is_bought_as_sold()
 
 
+def with_auction(machine: Machine) -> Product:
+    """An auction in which somebody traded; its product."""
+    for seed in SEEDS:
+        machine.auction(seed=seed)
+        machine.chain_and_model_agree()
+        machine.follow_auctions()
+        for product, result in machine.cleared_now.items():
+            if result.boughtLots and machine.orders_in(product):
+                return product
+    pytest.fail("no seed leads to an auction with trade")
+
+
+def i16(machine: Machine, _patch: Any) -> None:
+    product = with_auction(machine)
+    result = machine.cleared_now[product]
+    machine.cleared_now[product] = result._replace(boughtLots=result.boughtLots - 1)
+    machine.i16_price_trades_most_and_is_the_middle()
+
+
+def i17(machine: Machine, _patch: Any) -> None:
+    product = with_auction(machine)
+    for account_id, steps in machine.orders_in(product).items():
+        more = tuple(replace(step, lots=step.lots + 100) for step in steps)
+        machine.curve_orders[(account_id, product)] = more
+    machine.i17_better_orders_are_filled_and_ties_share_alike()
+
+
+def i18(machine: Machine, _patch: Any) -> None:
+    product = with_auction(machine)
+    late = product.starts_at
+    machine.receipts = [replace(receipt, mined_at=late) for receipt in machine.receipts]
+    machine.i18_nothing_changes_after_the_gate()
+
+
 def i30(machine: Machine, _patch: Any) -> None:
     doctor_reading(machine, sequence=-1_000)
     machine.i30_numbers_rise_and_registers_only_rise()

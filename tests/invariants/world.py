@@ -37,6 +37,8 @@ TARIFFS = (Tariff(300_000, 80_000), Tariff(260_000, 50_000), Tariff(290_000, 110
 TARIFF_SLOTS = 7
 """Tariffs change every seven quarter hours, so that gaps lie across changes."""
 TARIFF_CHANGES = 60
+LINE_W = (2_400, 800)
+"""Capacity of the line between the zones, there and back: full more often than not."""
 
 
 def address_of(name: str) -> str:
@@ -282,6 +284,7 @@ def build_world(fork: Fork) -> World:
     contracts = fork.contracts
     domain = eip712.domain(contracts.deployment.chain_id, contracts.smart_meter.address)
     world = World(chain, model, _free_zones(chain), domain, {})
+    _join_zones(world)
     for zone, terms, name in zip(world.zones, TERMS, OPERATORS, strict=True):
         _open_zone(world, zone, terms, name)
     # Begin at three in the morning of a UTC day, so that every run sees the same clock, and when
@@ -350,6 +353,30 @@ def _free_zones(chain: Chain) -> tuple[int, int]:
             found.append(zone)
         zone += 1
     return found[0], found[1]
+
+
+def _join_zones(world: World) -> None:
+    """Both zones in one region, which must be before they open, with one line between them."""
+    governor, (head, other) = world.role("governor"), world.zones
+    owner = world.address("broker")
+    world.both(
+        governor,
+        world.trading,
+        "joinRegion",
+        other,
+        head,
+        model=lambda m: m.trading.join_region(other, head),
+    )
+    world.both(
+        governor,
+        world.trading,
+        "addInterconnector",
+        head,
+        other,
+        *LINE_W,
+        owner,
+        model=lambda m: m.trading.add_interconnector(head, other, *LINE_W, owner),
+    )
 
 
 def _open_zone(world: World, zone: int, terms: MarketTerms, operator_name: str) -> None:

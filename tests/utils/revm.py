@@ -79,6 +79,12 @@ class Revm:
         result = self._evm.result
         return [] if result is None else list(result.logs)
 
+    @property
+    def gas_used(self) -> int:
+        """Gas of the last call."""
+        result = self._evm.result
+        return 0 if result is None else int(result.gas_used)
+
     def snapshot(self) -> Any:
         """Remember the state (not the time).
 
