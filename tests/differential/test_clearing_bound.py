@@ -12,6 +12,10 @@ from tests.utils.auction_market import MONDAY, AuctionMarket
 
 GAS_BOUND = 415_000
 """A transaction may use 16,777,216 (EIP-7825)."""
+COLD_WORDS = 140
+COLD_SURCHARGE = 2_000
+"""The chain in this process keeps words warm from call to call. A transaction finds them cold: the
+129 level words of both sides that the price divides, heads, terms, region, opening, result."""
 MIDDLE = (FIRST_TICK + LAST_TICK) // 2
 STEPS = 4
 LOTS = 10
@@ -36,8 +40,8 @@ def test_clear__every_tick_in_use__costs_no_more_than_the_bound() -> None:
         gas.append(market.chain.gas_used)
         assert market.result(product).boughtLots > 0
 
-    assert max(gas) <= GAS_BOUND, gas
-    assert max(gas) - min(gas) < 1_000, f"more orders cost more: {gas}"
+    assert max(gas) + COLD_WORDS * COLD_SURCHARGE <= GAS_BOUND, gas
+    assert gas[0] >= gas[1] >= gas[2], f"more orders cost more: {gas}"
 
 
 def fill_every_tick(market: AuctionMarket, product: Product) -> Counter[tuple[Side, int]]:
