@@ -21,8 +21,8 @@ import {Curve} from "../types/Auction.sol";
 /// The account's own key signs. A delegate's signature is its own, for an account of its own; contract accounts, which
 /// cannot sign, order on chain.
 interface ISignedOrders {
-    /// @notice Why a signed order was left out. The first that applies, in this order except that a product that takes
-    /// no orders (PRODUCT, HALTED) comes after ZONE, and what the account may lock (ACCOUNT, FUNDS) before UNSETTLED.
+    /// @notice Why a signed order was left out. If several apply, the one that is checked first (specification,
+    /// section 4).
     /// - SIGNATURE: malformed, or `s` in the upper half of the curve order
     /// - UNKNOWN_SIGNER: not enrolled (also what an altered order or a wrong chain or market looks like)
     /// - FROM_THE_FUTURE: signed later than now
