@@ -54,8 +54,8 @@ deep: build ## run the invariant tests at length, the deep ones included
 	@$(APE) test tests/invariants tests/differential -m "deep or not deep" --hypothesis-profile=deep --timeout=0 $(TEST_ARGS)
 
 .PHONY: faults
-faults: build ## run the fault-injection tests alone
-	@$(APE) test tests/faults $(TEST_ARGS)
+faults: build ## run the fault-injection tests, the long ones included
+	@$(APE) test tests/faults -m "not deep" $(TEST_ARGS)
 
 .PHONY: gas
 gas: build ## measure gas and write bench/gas

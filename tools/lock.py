@@ -18,8 +18,18 @@ UV = "uv==0.13.9"
 
 # The widest set first: the others then take their versions from it.
 SETS: dict[str, list[str]] = {
-    "full": ["simulation", "engine", "test", "gateway", "testnet", "analysis"],
-    "dev": ["simulation", "engine", "test"],
+    "full": [
+        "simulation",
+        "engine",
+        "keepers",
+        "sunspec",
+        "forecast",
+        "test",
+        "gateway",
+        "testnet",
+        "analysis",
+    ],
+    "dev": ["simulation", "engine", "keepers", "sunspec", "forecast", "test"],
     "simulation": ["simulation"],
     "base": [],
 }
