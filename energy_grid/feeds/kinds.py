@@ -85,7 +85,7 @@ class Feed:
     Attributes:
         kind: what it is about.
         zone: where.
-        horizon_slots: how many quarter hours after the round its interval begins; 0: the present one.
+        horizon_slots: quarter hours from the round's interval to the one it is about; 0: itself.
     """
 
     kind: FeedKind
@@ -123,6 +123,6 @@ class Feed:
             InvalidValueError: it names none.
         """
         kind, horizon, zone = feed_id >> 24, feed_id >> 16 & 0xFF, feed_id & 0xFFFF
-        if kind not in FeedKind or kind == FeedKind.NONE:
+        if kind not in set(FeedKind) - {FeedKind.NONE}:
             raise InvalidValueError("id of a feed", expected="a known kind", found=feed_id)
         return cls(FeedKind(kind), Zone(zone), horizon)
