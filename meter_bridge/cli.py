@@ -114,6 +114,26 @@ def adopt(config_path: Path, meter_id: int) -> None:
     click.echo(f"meter {meter_id}: boundaries after {after} (unix seconds) will be signed")
 
 
+@cli.command("mqtt-acl")
+@CONFIG_OPTION
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--by-certificate",
+    is_flag=True,
+    help="Client certificates are the identity (common name = user): no passwords.",
+)
+def mqtt_acl(config_path: Path, folder: Path, by_certificate: bool) -> None:
+    """Write mosquitto's ACL, passwords and listener into FOLDER: each meter its own topic only."""
+    from meter_bridge.broker_access import write_access
+
+    try:
+        written = write_access(_load(config_path), folder, by_certificate=by_certificate)
+    except EnergyGridError as error:
+        _fail(error)
+    for path in written:
+        click.echo(path)
+
+
 @cli.group()
 def keys() -> None:
     """Device keys and their registration."""

@@ -10,6 +10,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from enum import StrEnum
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 from urllib.parse import parse_qs, urlsplit
@@ -106,6 +107,16 @@ class SubmitMode(StrEnum):
     DAY = "day"
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a host name stands for this machine itself."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 class ChainSection(_Section):
     """The node and the deployment."""
 
@@ -156,12 +167,33 @@ class MqttSection(_Section):
     username: str | None = None
     password_file: Path | None = None
     ca_file: Path | None = None
+    certificate_file: Path | None = None
+    key_file: Path | None = None
+    allow_plain: bool = False
     reorder_seconds: float = Field(default=20.0, ge=0, le=3_600)
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether the connection is TLS."""
+        return self.ca_file is not None
 
     @model_validator(mode="after")
     def _login_is_whole(self) -> Self:
         if (self.username is None) != (self.password_file is None):
             raise ValueError("username and password_file belong together")
+        if (self.certificate_file is None) != (self.key_file is None):
+            raise ValueError("certificate_file and key_file belong together")
+        if self.certificate_file is not None and self.ca_file is None:
+            raise ValueError("a client certificate needs TLS: set ca_file")
+        return self
+
+    @model_validator(mode="after")
+    def _plain_is_meant(self) -> Self:
+        if not (self.is_encrypted or self.allow_plain or is_loopback(self.host)):
+            raise ValueError(
+                f"{self.host} would be spoken to without encryption: set ca_file for TLS, "
+                "or allow_plain = true on a network of its own"
+            )
         return self
 
 
@@ -346,8 +378,10 @@ _PATH_NAMES: Final = frozenset(
     {
         "authentication_key_file",
         "ca_file",
+        "certificate_file",
         "deployment",
         "encryption_key_file",
+        "key_file",
         "keystore",
         "lock_folder",
         "password_file",

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
+from energy_grid.errors import ConfigurationError
 from meter_bridge.config import MqttSection
-from meter_bridge.errors import SourceError
+from meter_bridge.errors import BridgeConfigurationError, SourceError
 from meter_bridge.keys import read_secret_file
 from meter_bridge.readers.base import Arrival, Retry, Sink
 from meter_bridge.telegrams.framing import MAX_FRAME_BYTES, Framer
@@ -39,7 +41,13 @@ class MqttReader:
         Args:
             broker: where and as whom to connect.
             framers: meter and framer by topic.
+
+        Raises:
+            BridgeConfigurationError: certificate files that cannot be used.
         """
+        if broker.is_encrypted:
+            # Read again at every connection, since certificates are renewed; faults show here.
+            tls_context_of(broker)
         self._broker = broker
         self._by_topic = dict(framers)
         self._is_connected = False
@@ -62,13 +70,14 @@ class MqttReader:
         while True:
             try:
                 await self._session(sink, retry)
-            except (OSError, SourceError) as error:
+            except (OSError, SourceError, ConfigurationError) as error:
                 _log.warning("broker lost", broker=self._name, reason=str(error))
             await retry.pause()
 
     @property
     def _name(self) -> str:
-        return f"mqtt://{self._broker.host}:{self._broker.port}"
+        scheme = "mqtts" if self._broker.is_encrypted else "mqtt"
+        return f"{scheme}://{self._broker.host}:{self._broker.port}"
 
     async def _session(self, sink: Sink, retry: Retry) -> None:
         self._lost = asyncio.Event()
@@ -114,8 +123,8 @@ class MqttReader:
         if self._broker.username is not None and self._broker.password_file is not None:
             password = read_secret_file(self._broker.password_file, "password of the broker")
             client.username_pw_set(self._broker.username, password)
-        if self._broker.ca_file is not None:
-            client.tls_set(ca_certs=str(self._broker.ca_file))
+        if self._broker.is_encrypted:
+            client.tls_set_context(tls_context_of(self._broker))
         session = (self._lost, self._inbox)
 
         def on_connect(own: Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
@@ -179,6 +188,30 @@ class MqttReader:
 
         for frame in frames:
             await sink(Arrival(known[0], frame, settle=settle))
+
+
+def tls_context_of(broker: MqttSection) -> ssl.SSLContext:
+    """How the broker is trusted: TLS 1.2 or later, by the CA named, and only under its own name.
+
+    Raises:
+        BridgeConfigurationError: a certificate or key file cannot be used.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.check_hostname = True
+    context.verify_mode = ssl.CERT_REQUIRED
+    try:
+        context.load_verify_locations(broker.ca_file)
+        if broker.certificate_file is not None:
+            context.load_cert_chain(broker.certificate_file, broker.key_file)
+    except OSError as error:  # ssl.SSLError is one
+        raise BridgeConfigurationError(
+            "TLS files of the broker cannot be used",
+            expected="PEM files: ca_file, and certificate_file with its key_file",
+            found=error,
+            remedy="Check [mqtt] in the configuration",
+        ) from None
+    return context
 
 
 def _whole(payload: bytes) -> bytes:
