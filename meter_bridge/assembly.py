@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from energy_grid.contracts import Contract
 from energy_grid.deployments import Deployment
@@ -21,7 +21,10 @@ from meter_bridge.readers.base import Reader
 from meter_bridge.sending import SendingThread
 from meter_bridge.store import Store
 from meter_bridge.telegrams.framing import CipherFramer, Framer, PlainFramer
-from meter_bridge.telegrams.telegram import TelegramReader
+from meter_bridge.telegrams.telegram import FrameReader, TelegramReader
+
+if TYPE_CHECKING:
+    from meter_bridge.readers.sunspec import SharedClock, SunSpecReader
 
 CHAIN_CLOCK_TIMEOUT_SECONDS: Final = 5.0
 
@@ -61,8 +64,12 @@ def framer_for(meter: MeterSection) -> Framer:
     return CipherFramer(encryption_key, authentication_key)
 
 
-def telegram_reader_for(meter: MeterSection) -> TelegramReader:
-    """Reads the registers of a meter's telegrams."""
+def telegram_reader_for(meter: MeterSection) -> FrameReader:
+    """Reads the registers of what a meter sends."""
+    if meter.source.kind is SourceKind.SUNSPEC:
+        from meter_bridge.sunspec.decoding import SunSpecDecoder
+
+        return SunSpecDecoder()
     return TelegramReader(
         meter.dialect_of,
         zone=meter.zone,
@@ -93,7 +100,12 @@ def readers_for(config: BridgeConfig) -> list[Reader]:
     """One reader per stream or file, one for all topics of the broker."""
     readers: list[Reader] = []
     topics: dict[str, tuple[int, Framer]] = {}
+    devices = [meter for meter in config.meter if meter.source.kind is SourceKind.SUNSPEC]
+    if devices:
+        readers += _sunspec_readers(config, devices)
     for meter in config.meter:
+        if meter.source.kind is SourceKind.SUNSPEC:
+            continue
         framer = framer_for(meter)
         if meter.source.kind is SourceKind.MQTT:
             topics[meter.source.topic] = (meter.id, framer)
@@ -104,6 +116,31 @@ def readers_for(config: BridgeConfig) -> list[Reader]:
 
         readers.append(MqttReader(config.mqtt, topics))
     return readers
+
+
+def _sunspec_readers(config: BridgeConfig, meters: list[MeterSection]) -> list[Reader]:
+    from meter_bridge.readers.sunspec import SharedClock
+
+    # A clock of their own: the engine's belongs to the engine's thread.
+    clock = SharedClock(clock_for(config))
+    return [sunspec_reader_for(config, meter, clock) for meter in meters]
+
+
+def sunspec_reader_for(
+    config: BridgeConfig, meter: MeterSection, clock: SharedClock
+) -> SunSpecReader:
+    """The reader of one SunSpec device."""
+    from meter_bridge.readers.sunspec import CHAIN_TICK_SECONDS, TICK_SECONDS, SunSpecReader
+
+    return SunSpecReader(
+        meter.id,
+        meter.source.host,
+        meter.source.port,
+        meter.source.unit,
+        clock,
+        model=meter.source.model,
+        tick_seconds=CHAIN_TICK_SECONDS if config.clock.source == "chain" else TICK_SECONDS,
+    )
 
 
 def _stream_or_file(source: Source, meter: MeterSection, framer: Framer) -> Reader:

@@ -13,7 +13,7 @@ from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final, Literal, Self
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -26,6 +26,8 @@ ENVIRONMENT_PREFIX: Final = "EG_BRIDGE_"
 CONFIG_VARIABLE: Final = "EG_BRIDGE_CONFIG"
 LIVE_DELAY_SECONDS: Final = 60
 QUEUED_DELAY_SECONDS: Final = 2 * 86_400
+MODBUS_PORT: Final = 502
+MAX_MODBUS_UNIT: Final = 247
 
 _AES_KEY_HEX_DIGITS: Final = 32
 
@@ -41,6 +43,7 @@ class SourceKind(StrEnum):
     TCP = "tcp"
     FILE = "file"
     MQTT = "mqtt"
+    SUNSPEC = "sunspec"
 
     @property
     def keeps_order(self) -> bool:
@@ -57,7 +60,8 @@ class Source(_Section):
     """One place telegrams come from.
 
     Written as a URL: `tcp://host:port`, `serial:///dev/ttyUSB0`, `file:///path/log.txt` (with
-    `?follow=1` to wait for more) or `mqtt:topic/of/the/meter`.
+    `?follow=1` to wait for more), `mqtt:topic/of/the/meter` or `sunspec://host:port/unit` (with
+    `?model=203` to choose one of several models).
     """
 
     kind: SourceKind
@@ -66,6 +70,8 @@ class Source(_Section):
     path: Path = Path()
     follow: bool = False
     topic: str = ""
+    unit: int = 0
+    model: int = 0
 
     @classmethod
     def parse(cls, text: str) -> Source:
@@ -87,9 +93,28 @@ class Source(_Section):
             if any(wildcard in parts.path for wildcard in "#+"):
                 raise ValueError("an MQTT topic of one meter has no wildcard")
             return cls(kind=SourceKind.MQTT, topic=parts.path)
+        if parts.scheme == "sunspec" and parts.hostname:
+            return cls._sunspec(parts)
         raise ValueError(
-            "expected tcp://host:port, serial:///dev/..., file:///path[?follow=1] or mqtt:topic, "
-            f"found {text!r}"
+            "expected tcp://host:port, serial:///dev/..., file:///path[?follow=1], mqtt:topic or "
+            f"sunspec://host:port/unit, found {text!r}"
+        )
+
+    @classmethod
+    def _sunspec(cls, parts: SplitResult) -> Source:
+        unit, options = parts.path.removeprefix("/") or "1", parse_qs(parts.query)
+        model = options.pop("model", ["0"])[-1]
+        if options or not (unit.isdecimal() and model.isdecimal() and int(unit) <= MAX_MODBUS_UNIT):
+            raise ValueError(
+                f"expected sunspec://host:port/unit with a unit of 0 to {MAX_MODBUS_UNIT} and at "
+                f"most ?model=number, found {parts.geturl()!r}"
+            )
+        return cls(
+            kind=SourceKind.SUNSPEC,
+            host=parts.hostname or "",
+            port=parts.port or MODBUS_PORT,
+            unit=int(unit),
+            model=int(model),
         )
 
     def __str__(self) -> str:
@@ -97,6 +122,9 @@ class Source(_Section):
             return f"tcp://{self.host}:{self.port}"
         if self.kind is SourceKind.MQTT:
             return f"mqtt:{self.topic}"
+        if self.kind is SourceKind.SUNSPEC:
+            model = f"?model={self.model}" if self.model else ""
+            return f"sunspec://{self.host}:{self.port}/{self.unit}{model}"
         return f"{self.kind}://{self.path}" + ("?follow=1" if self.follow else "")
 
 

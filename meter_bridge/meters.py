@@ -13,7 +13,7 @@ from meter_bridge.keys import DeviceKey
 from meter_bridge.registry import RegisteredMeter
 from meter_bridge.snapshots import Registers, Snapshot
 from meter_bridge.store import Accepted, MeterRecord, Store
-from meter_bridge.telegrams.telegram import TelegramReader
+from meter_bridge.telegrams.telegram import FrameReader
 
 HISTORY_SNAPSHOTS: Final = SLOTS_PER_DAY
 """A day before the newest: what the pattern checks look back on."""
@@ -35,7 +35,7 @@ class Meter:
     """
 
     config: MeterSection
-    telegrams: TelegramReader
+    telegrams: FrameReader
     key: DeviceKey
     registered: RegisteredMeter | None = None
     record: MeterRecord | None = None

@@ -8,17 +8,28 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from energy_grid.deployments import Deployment
 from energy_grid.errors import EnergyGridError
 from energy_grid.outbox import State
 from energy_grid.rpc import Rpc, public_url
-from meter_bridge.assembly import clock_for, contract_for, framer_for, open_device_key
+from meter_bridge.assembly import (
+    clock_for,
+    contract_for,
+    framer_for,
+    open_device_key,
+    sunspec_reader_for,
+)
 from meter_bridge.chain import ChainRegistry, require_deployed, smart_meter_of
 from meter_bridge.config import BridgeConfig, MeterSection, SourceKind
 from meter_bridge.errors import RegistryError
 from meter_bridge.keys import Relayer, read_secret_file
+from meter_bridge.registry import RegisteredMeter
+
+if TYPE_CHECKING:
+    from meter_bridge.readers.base import Arrival
+    from meter_bridge.readers.sunspec import Device
 
 CONNECT_SECONDS: Final = 3.0
 LOW_BALANCE_TRANSACTIONS: Final = 50
@@ -46,7 +57,7 @@ def run_checks(config: BridgeConfig) -> Iterator[Check]:
     yield _checked("clock", lambda: _clock(config, rpc))
     for meter in config.meter:
         yield _checked(f"meter {meter.id}: key", partial(_meter, config, meter, rpc))
-        yield _checked(f"meter {meter.id}: source", partial(_source, config, meter))
+        yield _checked(f"meter {meter.id}: source", partial(_source, config, meter, rpc))
 
 
 def _checked(name: str, check: Callable[[], str]) -> Check:
@@ -135,9 +146,11 @@ def _meter(config: BridgeConfig, meter: MeterSection, rpc: Rpc) -> str:
     return f"{key.address}, {found.status}, last reading {found.latest.registers.boundary}"
 
 
-def _source(config: BridgeConfig, meter: MeterSection) -> str:
-    framer_for(meter)
+def _source(config: BridgeConfig, meter: MeterSection, rpc: Rpc) -> str:
     source = meter.source
+    if source.kind is SourceKind.SUNSPEC:
+        return _sunspec(config, meter, rpc)
+    framer_for(meter)
     if source.kind is SourceKind.FILE:
         size = source.path.stat().st_size
         return f"{source}, {size} bytes"
@@ -149,3 +162,36 @@ def _source(config: BridgeConfig, meter: MeterSection) -> str:
         host, port = config.mqtt.host, config.mqtt.port
     with socket.create_connection((host, port), CONNECT_SECONDS):
         return f"{source} by {host}:{port}"
+
+
+def _sunspec(config: BridgeConfig, meter: MeterSection, rpc: Rpc) -> str:
+    """The device answers, and is registered with the width of its registers (rule V12)."""
+    import asyncio
+
+    from meter_bridge.readers.sunspec import SharedClock
+    from meter_bridge.sunspec.decoding import SunSpecDecoder
+    from meter_bridge.sunspec.models import Block, width_of
+
+    async def probe() -> tuple[Device, Arrival]:
+        clock = SharedClock(clock_for(config))
+        return await sunspec_reader_for(config, meter, clock).probe()
+
+    device, arrival = asyncio.run(probe())
+    telegram = SunSpecDecoder().read(arrival.frame)
+    if meter.equipment_id and telegram.equipment != meter.equipment_id:
+        raise RegistryError(
+            "another device answers", expected=meter.equipment_id, found=telegram.equipment
+        )
+    width_wh = width_of(Block(device.model, arrival.frame.raw[len(device.common) :]), device.model)
+    found = ChainRegistry(contract_for(config, rpc), rpc).meters([meter.id])[meter.id]
+    if isinstance(found, RegisteredMeter) and width_wh not in (None, found.register_width_wh):
+        raise RegistryError(
+            "the meter is registered with another register width than its device has",
+            expected=f"{width_wh} Wh",
+            found=f"{found.register_width_wh} Wh",
+            remedy="Its registers would not be believed when they roll over: register it anew",
+        )
+    return (
+        f"{meter.source}, model {device.model}, serial {telegram.equipment or 'none'}, "
+        f"export {telegram.export_wh} Wh, rolls over at {width_wh or 'no value'}"
+    )

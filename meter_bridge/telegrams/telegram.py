@@ -87,6 +87,18 @@ class _Cosem(Protocol):
     unit: str | None
 
 
+class FrameReader(Protocol):
+    """Reads what one meter's source brings."""
+
+    def read(self, frame: Frame) -> Telegram:
+        """Registers of a frame.
+
+        Raises:
+            TelegramRejected: it cannot be taken at its word.
+        """
+        ...
+
+
 class TelegramReader:
     """Reads the telegrams of one meter."""
 

@@ -80,6 +80,7 @@ class Bench:
     )
     reorder_seconds: float = 0.0
     options: dict[str, Any] = field(default_factory=dict)
+    registration: dict[str, Any] = field(default_factory=dict)
     calls: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -119,7 +120,8 @@ class Bench:
             encode=self._encode,
             reorder_seconds=self.reorder_seconds,
         )
-        self.engine.register({m: registered(m) for m in range(1, self.meters + 1)})
+        meter_ids = range(1, self.meters + 1)
+        self.engine.register({m: registered(m, **self.registration) for m in meter_ids})
 
     @property
     def store(self) -> Store:

@@ -1,0 +1,1 @@
+"""SunSpec devices: what their registers say, apart from how they are read."""
