@@ -11,12 +11,11 @@ import structlog
 
 from energy_grid.contracts import Contract
 from energy_grid.outbox import Outbox, Row, State, transaction
+from energy_grid.outbox.attempts import UNDER_WAY, doubling_pause, next_attempt
 from energy_grid.rpc import Rpc
 from oracles.engine.actions import Action, topic_of
 from oracles.engine.inbox import Inbox
 
-UNDER_WAY: Final = (State.PLANNED, State.SIGNED, State.SENT)
-"""States of a row whose outcome no snapshot can show yet."""
 LONGEST_PAUSE_SECONDS: Final = 600.0
 
 _log = structlog.get_logger(__name__)
@@ -29,9 +28,11 @@ class ActorOptions:
     Attributes:
         retry_after_seconds: pause before an action is tried again that was decided again although
             it was refused, or done without effect; doubles each time.
+        is_dry: whether actions are only told, and neither planned nor sent.
     """
 
     retry_after_seconds: float = 15.0
+    is_dry: bool = False
 
 
 class Actor:
@@ -61,6 +62,7 @@ class Actor:
         self._rpc = rpc
         self._options = options or ActorOptions()
         self._clock = clock
+        self._told: set[str] = set()
 
     def under_way(self) -> frozenset[str]:
         """Topics of actions whose outcome is not known yet."""
@@ -69,6 +71,11 @@ class Actor:
 
     def act(self, action: Action) -> bool:
         """Plan an action durably; False if it must wait or is under way."""
+        if self._options.is_dry:
+            if action.business_key not in self._told:
+                self._told.add(action.business_key)
+                _log.info("would send", business_key=action.business_key, call=action.function)
+            return False
         key = self._free_key(action)
         if key is None:
             return False
@@ -83,25 +90,16 @@ class Actor:
 
     def _free_key(self, action: Action) -> str | None:
         """A key for the next attempt, or None while the one before is under way or too fresh."""
-        attempt, key = 1, action.business_key
-        row = self._outbox.get(key)
-        if row is None:
-            return key
-        while (following := self._outbox.get(f"{action.business_key}#{attempt + 1}")) is not None:
-            attempt, row = attempt + 1, following
-        if row.state in UNDER_WAY:
+        found = next_attempt(self._outbox, action.business_key, self._pause, self._clock())
+        if found is None:
             return None
-        pause = self._options.retry_after_seconds * 2 ** (attempt - 1)
-        if self._clock() - row.updated_at < min(pause, LONGEST_PAUSE_SECONDS):
-            return None
-        _log.warning(
-            "decided again",
-            business_key=key,
-            attempt=attempt + 1,
-            before=row.state.value,
-            failure=row.failure,
-        )
-        return f"{action.business_key}#{attempt + 1}"
+        attempt, key = found
+        if attempt > 1:
+            _log.warning("decided again", business_key=action.business_key, attempt=attempt)
+        return key
+
+    def _pause(self, _row: Row, attempt: int) -> float:
+        return doubling_pause(self._options.retry_after_seconds, attempt, LONGEST_PAUSE_SECONDS)
 
     def note_outcomes(self) -> None:
         """Tell the inbox what became of the batches it is waiting for."""

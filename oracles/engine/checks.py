@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 from energy_grid.clearing import coupled
 from energy_grid.clearing.market import CoupledMarket, Link, Zone
 from energy_grid.contracts import Contracts
-from energy_grid.errors import EnergyGridError
 from energy_grid.outbox import Outbox, State
 from energy_grid.preflight import Chain, open_chain
-from energy_grid.rpc import Rpc
 from oracles.engine.config import EngineSettings
 from oracles.engine.service import account_of
+from oracles.runtime.checks import Check, funds, look
 
 NEEDED_FUNCTIONS = (
     "auctionResult", "bookLevels", "claim", "clear", "clearCoupled", "collectRent", "curveOf",
     "flowOf", "gateOf", "haltOf", "interconnectorsOf", "matchMany", "placeSigned", "regionOf",
     "removeExpired", "zonesOf",
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was looked at."""
-
-    name: str
-    is_good: bool
-    detail: str
 
 
 def run_checks(settings: EngineSettings) -> Iterator[Check]:
@@ -40,7 +29,7 @@ def run_checks(settings: EngineSettings) -> Iterator[Check]:
         found = chain[0].deployment
         return f"chain {found.chain_id}, market {found.address_of('EnergyTrading')}"
 
-    yield _look("chain", connect)
+    yield look("chain", connect)
     address = ""
 
     def key() -> str:
@@ -48,27 +37,24 @@ def run_checks(settings: EngineSettings) -> Iterator[Check]:
         address = str(account_of(settings).address)
         return address
 
-    yield _look("key", key)
+    yield look("key", key)
     if chain and address:
         rpc = chain[0].rpc
-        yield _funds(rpc, address)
+        yield funds(rpc, address)
     if chain:
-        yield _look("market", lambda: _market(chain[0].contracts))
-    yield _look("store", lambda: _store(settings))
-    yield _look("solver", _solver)
+        yield market_check(chain[0].contracts)
+    yield look("store", lambda: _store(settings))
+    yield solver_check()
 
 
-def _look(name: str, look: Callable[[], str]) -> Check:
-    try:
-        return Check(name, True, look())
-    except EnergyGridError as error:
-        return Check(name, False, str(error))
+def market_check(contracts: Contracts) -> Check:
+    """Whether the market has all that an engine calls."""
+    return look("market", lambda: _market(contracts))
 
 
-def _funds(rpc: Rpc, address: str) -> Check:
-    wei = rpc.balance(address)
-    price = int(rpc.block("latest").get("baseFeePerGas") or "0x0", 16)
-    return Check("funds", wei > 0 or not price, f"{wei} wei, base fee {price} wei")
+def solver_check() -> Check:
+    """Whether the solver solves a market whose outcome is known."""
+    return look("solver", _solver)
 
 
 def _market(contracts: Contracts) -> str:

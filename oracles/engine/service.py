@@ -6,25 +6,26 @@ engines over machines) needs to know nothing of what happens inside, and may sto
 
 from __future__ import annotations
 
-import json
 import signal
 import threading
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, field, replace
 from types import FrameType
 from typing import Final, Self
 
 import structlog
-from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
 from energy_grid import signed_orders
 from energy_grid.contracts import Contracts
-from energy_grid.errors import ConfigurationError, RetryableError
-from energy_grid.outbox import Outbox, Sender, State
+from energy_grid.errors import RetryableError
+from energy_grid.keystores import open_keystore
+from energy_grid.outbox import Cycle, Outbox, Sender, State
 from energy_grid.preflight import open_chain
 from energy_grid.signed_orders import SignedOrder
 from energy_grid.units import SECONDS_PER_DAY
 from oracles.engine.acting import Actor, ActorOptions
+from oracles.engine.actions import Kind
 from oracles.engine.config import EngineSettings
 from oracles.engine.decide import Policy, decide
 from oracles.engine.inbox import Inbox
@@ -33,6 +34,8 @@ from oracles.engine.snapshot import WaitingOrder
 
 KEPT_ORDERS_SECONDS: Final = 7 * SECONDS_PER_DAY
 _LONGEST_PAUSE_SECONDS: Final = 60.0
+ANYBODY: Final = "0x0000000000000000000000000000000000000001"
+"""Account that calls are tried out with where there is no key; anybody may send them."""
 
 _log = structlog.get_logger(__name__)
 
@@ -71,23 +74,30 @@ class Engine:
     Args:
         contracts: the deployment.
         outbox: its store.
-        sender: brings the outbox to the chain.
+        sender: brings the outbox to the chain; None if somebody else does, or nobody.
         policy: how to decide.
         options: how often to try.
+        kinds: what to do; all by default.
     """
 
     def __init__(
         self,
         contracts: Contracts,
         outbox: Outbox,
-        sender: Sender,
+        sender: Sender | None,
         policy: Policy,
         options: ActorOptions | None = None,
+        kinds: Collection[Kind] = tuple(Kind),
     ) -> None:
         self._policy = policy
+        self._kinds = frozenset(kinds)
         self._outbox = outbox
         self._sender = sender
-        self._reader = MarketReader(contracts, sender=sender.address, reads_claims=policy.claims)
+        self._reader = MarketReader(
+            contracts,
+            sender=ANYBODY if sender is None else sender.address,
+            reads_claims=policy.claims and Kind.CLAIM in self._kinds,
+        )
         market = contracts.energy_trading
         domain = signed_orders.domain(contracts.deployment.chain_id, market.address)
         self.inbox = Inbox(outbox, self._reader.units, domain)
@@ -116,11 +126,13 @@ class Engine:
         return cls(chain.contracts, outbox, sender, settings.policy(), options)
 
     def __enter__(self) -> Self:
-        self._sender.start()
+        if self._sender is not None:
+            self._sender.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._sender.stop()
+        if self._sender is not None:
+            self._sender.stop()
         self._outbox.close()
 
     def submit(self, order: SignedOrder) -> WaitingOrder:
@@ -131,13 +143,12 @@ class Engine:
         """
         return self.inbox.submit(order, self._rpc.timestamp("pending"))
 
-    def cycle(self) -> Round:
-        """Look at the market once and do what it needs.
+    def plan(self) -> Round:
+        """Look at the market once and plan what it needs; nothing is sent.
 
         Raises:
-            RetryableError: node or disk are away; the next cycle goes on.
+            RetryableError: node or disk are away; the next look goes on.
         """
-        before = self._sender.run_once()
         self._actor.note_outcomes()
         # Known before the market is read: whatever is finished by then, the market shows.
         under_way = self._actor.under_way()
@@ -145,21 +156,36 @@ class Engine:
         decisions = decide(snapshot, self._policy, under_way)
         planned: dict[str, int] = {}
         for action in decisions.actions:
-            if self._actor.act(action):
+            if action.kind in self._kinds and self._actor.act(action):
                 planned[action.kind.value] = planned.get(action.kind.value, 0) + 1
-        after = self._sender.run_once() if planned else before
         self.inbox.expire(snapshot.now)
         self.inbox.prune(snapshot.now - KEPT_ORDERS_SECONDS)
-        cycles = (before, after) if planned else (before,)
         return Round(
             now=snapshot.now,
             planned=planned,
+            waiting_orders=len(self.inbox.waiting()),
+            problems=decisions.problems if Kind.CLEAR in self._kinds else (),
+        )
+
+    def cycle(self) -> Round:
+        """Look at the market once and do what it needs.
+
+        Raises:
+            RetryableError: node or disk are away; the next cycle goes on.
+        """
+        cycles = [self._send()]
+        plan = self.plan()
+        if plan.planned:
+            cycles.append(self._send())
+        return replace(
+            plan,
             sent=sum(cycle.sent for cycle in cycles),
             mined=sum(cycle.mined for cycle in cycles),
             failed=sum(cycle.failed for cycle in cycles),
-            waiting_orders=len(self.inbox.waiting()),
-            problems=decisions.problems,
         )
+
+    def _send(self) -> Cycle:
+        return Cycle() if self._sender is None else self._sender.run_once()
 
     def transactions_open(self) -> int:
         """Transactions planned or under way."""
@@ -214,21 +240,8 @@ def account_of(settings: EngineSettings) -> LocalAccount:
     Raises:
         ConfigurationError: the keystore cannot be opened.
     """
-    path, password = settings.engine_keystore, settings.engine_password.get_secret_value()
-    try:
-        keystore = json.loads(path.read_text(encoding="utf-8"))
-        account: LocalAccount = Account.from_key(Account.decrypt(keystore, password))
-    except OSError as error:
-        raise ConfigurationError(
-            f"keystore {path} cannot be read",
-            expected="a readable file",
-            found=error.strerror,
-        ) from None
-    except (ValueError, KeyError, TypeError, AttributeError):
-        # The library says "MAC mismatch" for a wrong password.
-        raise ConfigurationError(
-            f"keystore {path} cannot be opened",
-            expected="a keystore file and its password",
-            remedy="Check EG_ENGINE_KEYSTORE and EG_ENGINE_PASSWORD_FILE",
-        ) from None
-    return account
+    return open_keystore(
+        settings.engine_keystore,
+        settings.engine_password.get_secret_value(),
+        "Check EG_ENGINE_KEYSTORE and EG_ENGINE_PASSWORD_FILE",
+    )

@@ -1,0 +1,5 @@
+"""`python -m oracles`."""
+
+from oracles.runtime.cli import cli
+
+cli(prog_name="python -m oracles")

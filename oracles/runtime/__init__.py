@@ -1,0 +1,1 @@
+"""What all keepers share: their form, their loop, the silverback app and the command line."""
