@@ -36,6 +36,13 @@ interface IMarketPositions {
         view
         returns (uint256[] memory prices);
 
+    /// @notice The same, and where no auction published a price the quote of the slot (`IReferencePrices.quoteSlot`) as
+    /// both highest and lowest. Final for every slot that has begun.
+    function coveringPrices(uint16 zone, uint32 firstSlot, uint32 count)
+        external
+        view
+        returns (uint256[] memory prices);
+
     /// @notice Energy bought in all zones of a region for one slot over all sessions and periods, in Wh. Over a whole
     /// region as much is sold as is bought.
     /// @param region id of the region, which is that of its head zone

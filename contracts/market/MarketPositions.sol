@@ -3,6 +3,7 @@ pragma solidity 0.8.34;
 
 import {AuctionPositions} from "./AuctionPositions.sol";
 import {BookLevels} from "./BookLevels.sol";
+import {ReferencePrices} from "./ReferencePrices.sol";
 import {IEnergyMarket} from "../interfaces/IEnergyMarket.sol";
 import {IMarketPositions} from "../interfaces/IMarketPositions.sol";
 import {OrderIds} from "../libraries/OrderIds.sol";
@@ -17,7 +18,12 @@ import {Period, ProductId, Session, SlotPosition} from "../types/Market.sol";
 /// @notice Reads the order records themselves: there is no second copy of a position that could
 /// disagree with them. A record answers until the product 4,096 slots later takes its place, which it
 /// can only after the account was settled past it.
-abstract contract MarketPositions is BookLevels, AuctionPositions, IMarketPositions {
+abstract contract MarketPositions is
+    BookLevels,
+    AuctionPositions,
+    ReferencePrices,
+    IMarketPositions
+{
     using OrderLocks for SlotPosition;
     using Products for ProductId;
 
@@ -53,24 +59,17 @@ abstract contract MarketPositions is BookLevels, AuctionPositions, IMarketPositi
         view
         returns (uint256[] memory prices)
     {
-        if (count > MAX_SLOTS) revert IEnergyMarket.TooManySlots(count, MAX_SLOTS);
-        prices = new uint256[](count);
-        uint256 end = uint256(firstSlot) + count;
-        for (uint256 period; period <= Products.LAST_PERIOD; ++period) {
-            uint256 start = Products.startCovering(Period(period), firstSlot);
-            while (start < end) {
-                ProductId product = Products.pack(zone, Period(period), Session.AUCTION, start);
-                uint256 next = start + product.lengthSlots();
-                uint256 price = _results[product].priceTick() * TICK_SIZE;
-                if (price != 0) {
-                    uint256 slot = start > firstSlot ? start : firstSlot;
-                    for (; slot < next && slot < end; ++slot) {
-                        prices[slot - firstSlot] = _joined(prices[slot - firstSlot], price);
-                    }
-                }
-                start = next;
-            }
-        }
+        return _auctionPrices(zone, firstSlot, count);
+    }
+
+    /// @inheritdoc IMarketPositions
+    function coveringPrices(uint16 zone, uint32 firstSlot, uint32 count)
+        external
+        view
+        returns (uint256[] memory prices)
+    {
+        prices = _auctionPrices(zone, firstSlot, count);
+        _fillWithQuotes(zone, firstSlot, prices);
     }
 
     /// @inheritdoc IMarketPositions
@@ -89,6 +88,31 @@ abstract contract MarketPositions is BookLevels, AuctionPositions, IMarketPositi
     /// @inheritdoc IMarketPositions
     function shortPriceCap(uint16 zone, uint32 slot) external view returns (uint256 pricePerKWh) {
         return _requireTerms(_zones[zone], zone, slot).capTicks() * TICK_SIZE;
+    }
+
+    function _auctionPrices(uint16 zone, uint32 firstSlot, uint32 count)
+        private
+        view
+        returns (uint256[] memory prices)
+    {
+        if (count > MAX_SLOTS) revert IEnergyMarket.TooManySlots(count, MAX_SLOTS);
+        prices = new uint256[](count);
+        uint256 end = uint256(firstSlot) + count;
+        for (uint256 period; period <= Products.LAST_PERIOD; ++period) {
+            uint256 start = Products.startCovering(Period(period), firstSlot);
+            while (start < end) {
+                ProductId product = Products.pack(zone, Period(period), Session.AUCTION, start);
+                uint256 next = start + product.lengthSlots();
+                uint256 price = _results[product].priceTick() * TICK_SIZE;
+                if (price != 0) {
+                    uint256 slot = start > firstSlot ? start : firstSlot;
+                    for (; slot < next && slot < end; ++slot) {
+                        prices[slot - firstSlot] = _joined(prices[slot - firstSlot], price);
+                    }
+                }
+                start = next;
+            }
+        }
     }
 
     function _positions(uint24 accountId, uint16 zone, uint32 firstSlot, uint32 count)

@@ -87,6 +87,11 @@ abstract contract MarketStorage is IMarketGrid, AccessManaged {
     /// @dev Key `region << 8 | index`.
     mapping(uint256 linkKey => InterconnectorWord) internal _interconnectors;
 
+    /* STORAGE: quotes, kept for ever as auction results are */
+
+    /// @dev Quotes of 16 slots, slot `16 * group + i` at bit `16 i`: ticks, 0 for none.
+    mapping(uint16 zone => mapping(uint256 group => uint256)) internal _slotQuotes;
+
     /// @param authority the AccessManager
     /// @param ledger_ holds all money; fixed for ever
     /// @param tickSize settlement-token base units per kWh of one tick, a multiple of 1,000

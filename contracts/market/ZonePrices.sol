@@ -8,8 +8,8 @@ import {ISettlementZones} from "../interfaces/ISettlementZones.sol";
 import {TariffBounds} from "../types/Settlement.sol";
 import {SettlementLedger} from "./SettlementLedger.sol";
 
-/// @notice Imbalance prices of a zone over time: from its tariffs, its bond's standing, the prices of auctions and the
-/// market's cap.
+/// @notice Imbalance prices of a zone over time: from its tariffs, its bond's standing, the prices of auctions or else the
+/// slot's quote, and the market's cap.
 abstract contract ZonePrices is SettlementLedger {
     using Checkpoints for Checkpoints.Trace208;
     using SafeCast for uint256;
@@ -20,7 +20,7 @@ abstract contract ZonePrices is SettlementLedger {
     /// @param constant_ whether tariff, bond's standing and cap are the same throughout
     /// @param cap highest price for imbalance, of the last slot
     /// @param shortPrice retail tariff within the cap, of the last slot; so is `longPrice`, the feed-in tariff
-    /// @param auctionPrices as `IMarketPositions.auctionPrices`, one entry a slot
+    /// @param coveringPrices as `IMarketPositions.coveringPrices`, one entry a slot
     struct RunPrices {
         uint16 zone;
         uint256 first;
@@ -29,7 +29,7 @@ abstract contract ZonePrices is SettlementLedger {
         uint256 cap;
         uint256 shortPrice;
         uint256 longPrice;
-        uint256[] auctionPrices;
+        uint256[] coveringPrices;
     }
 
     /// @dev Hard limit for any tariff: 2.8e14 units, 281 million coins of 6 decimals, 281 of 12.
@@ -43,8 +43,8 @@ abstract contract ZonePrices is SettlementLedger {
     {
         prices = _tariffPrices(zone, first, last);
         // Slots have 32 bits.
-        prices.auctionPrices =
-            MARKET.auctionPrices(zone, uint32(first), uint32(last - first + 1));
+        prices.coveringPrices =
+            MARKET.coveringPrices(zone, uint32(first), uint32(last - first + 1));
     }
 
     /// @dev Prices of one slot of the run.
@@ -53,16 +53,16 @@ abstract contract ZonePrices is SettlementLedger {
         view
         returns (uint256 shortPrice, uint256 longPrice)
     {
-        uint256 auctioned = prices.auctionPrices[slot - prices.first];
+        uint256 covering = prices.coveringPrices[slot - prices.first];
         if (!prices.constant_) prices = _tariffPrices(prices.zone, slot, slot);
         shortPrice = prices.shortPrice;
         longPrice = prices.longPrice;
-        if (auctioned == 0) return (shortPrice, longPrice);
+        if (covering == 0) return (shortPrice, longPrice);
         // Who sold without delivering, or bought without using, must not gain by it.
-        uint256 highest = auctioned >> 128;
+        uint256 highest = covering >> 128;
         if (highest > prices.cap) highest = prices.cap;
         if (highest > shortPrice) shortPrice = highest;
-        uint256 lowest = uint128(auctioned);
+        uint256 lowest = uint128(covering);
         if (lowest < longPrice) longPrice = lowest;
     }
 
@@ -81,7 +81,7 @@ abstract contract ZonePrices is SettlementLedger {
         }
     }
 
-    /// @dev `RunPrices` without the auctions' part.
+    /// @dev `RunPrices` without the market's part.
     function _tariffPrices(uint16 zone, uint256 first, uint256 last)
         private
         view

@@ -114,6 +114,14 @@ contract MockMarket is IMarketPositions {
         view
         returns (uint256[] memory prices)
     {
+        return coveringPrices(zone, firstSlot, count);
+    }
+
+    function coveringPrices(uint16 zone, uint32 firstSlot, uint32 count)
+        public
+        view
+        returns (uint256[] memory prices)
+    {
         prices = new uint256[](count);
         for (uint32 i = 0; i < count; ++i) {
             prices[i] = _auctionPrices[zone][firstSlot + i];

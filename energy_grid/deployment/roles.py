@@ -33,6 +33,7 @@ FUNCTION_ROLES: Final[Mapping[str, Mapping[str, Role]]] = {
         "addInterconnector": Role.GOVERNOR,
         "setCapacity": Role.GOVERNOR,
         "setReferencePrice": Role.PRICE_FEED,
+        "quoteSlot": Role.PRICE_FEED,
     },
     "SmartMeter": {
         "registerMeter": Role.REGISTRAR,

@@ -7,6 +7,7 @@ from energy_grid.model.market_state import MarketState
 from energy_grid.model.openings import DeliveryId, Opening
 from energy_grid.model.refused import Refused
 from energy_grid.products import COUPLED_WINDOW_SECONDS, Product
+from energy_grid.slots import slot_of
 
 
 class Collars(MarketState):
@@ -21,6 +22,17 @@ class Collars(MarketState):
         if price_per_kwh > MAX_TICK * TICK_SIZE:
             raise Refused("ReferenceTooHigh", given=price_per_kwh // TICK_SIZE, allowed=MAX_TICK)
         self.zone(zone).reference_per_kwh = price_per_kwh
+
+    def quote_slot(self, zone: int, slot: int, price_per_kwh: int, now: int) -> None:
+        """Note a reference price that is the quote of the slot that begins next, too."""
+        if slot != slot_of(now) + 1:
+            raise Refused("NotTheNextSlot", given=slot, allowed=slot_of(now) + 1)
+        if not price_per_kwh:
+            raise Refused("QuoteZero")
+        if zone in self.zones and slot in self.zone(zone).quotes_per_kwh:
+            raise Refused("SlotQuotedAlready", zone=zone, slot=slot)
+        self.set_reference_price(zone, price_per_kwh)
+        self.zone(zone).quotes_per_kwh[slot] = price_per_kwh
 
     def open_delivery(self, product: Product) -> Opening:
         """What is frozen for a delivery; the first who trades it freezes it."""

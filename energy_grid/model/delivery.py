@@ -260,8 +260,8 @@ class Delivery:
     def prices(self, zone: int, slot: int) -> ImbalancePrices:
         """Prices of one slot's imbalance."""
         cap = self.trading.zone(zone).terms_at(slot).short_price_cap
-        auction_prices = self.trading.auction_prices(zone, slot)
-        return self.tariffs[zone].prices(slot, cap, auction_prices)
+        covering = self.trading.covering_prices(zone, slot)
+        return self.tariffs[zone].prices(slot, cap, covering)
 
     def _worst_prices_of_gap(
         self, account: Account, slot: int, prices: ImbalancePrices

@@ -106,6 +106,12 @@ class Positions(AuctionClearing):
         ]
         return (max(prices), min(prices)) if prices else None
 
+    def covering_prices(self, zone: int, slot: int) -> tuple[int, int] | None:
+        """The same, or else the slot's quote; None if there is neither."""
+        auctioned = self.auction_prices(zone, slot)
+        quote = self.zone(zone).quotes_per_kwh.get(slot)
+        return auctioned or (None if quote is None else (quote, quote))
+
     def parties(self, transaction_id: int) -> tuple[Account, Account, Product]:
         """Buyer, seller and product of a transaction id that names a trade."""
         if transaction_id >> TRANSACTION_BITS:

@@ -65,19 +65,21 @@ class ZoneTariffs:
         self.tariffs.set_from(from_slot, tariff)
 
     def prices(
-        self, slot: int, cap: int, auction_prices: tuple[int, int] | None = None
+        self, slot: int, cap: int, covering_prices: tuple[int, int] | None = None
     ) -> ImbalancePrices:
         """Prices of one slot's imbalance: the tariff, unless auctions were dearer or cheaper.
+
+        Where no auction published a price, the slot's quote takes its place.
 
         Args:
             slot: the slot.
             cap: most that anybody can owe.
-            auction_prices: highest and lowest price that auctions published for it.
+            covering_prices: highest and lowest price of its auctions, or twice its quote.
         """
         tariff = self.tariffs.at(slot) or Tariff(0, 0)
         short_price, long_price = tariff.retail_per_kwh, tariff.feed_in_per_kwh
-        if auction_prices is not None:
-            highest, lowest = auction_prices
+        if covering_prices is not None:
+            highest, lowest = covering_prices
             short_price, long_price = max(short_price, highest), min(long_price, lowest)
         short_price = min(short_price, cap)
         long_price = min(long_price, short_price)

@@ -52,6 +52,7 @@ class ZoneMarket:
 
     Attributes:
         reference_per_kwh: the price that collars are drawn around; 0 if none is known.
+        quotes_per_kwh: price that was quoted for a slot before it began, for ever.
         region: the region it has joined; 0 while it is one of its own.
     """
 
@@ -60,6 +61,7 @@ class ZoneMarket:
     halt: Halt | None = None
     orders_accepted: int = 0
     reference_per_kwh: int = 0
+    quotes_per_kwh: dict[int, int] = field(default_factory=dict)
     region: int = 0
 
     def terms_at(self, slot: int) -> MarketTerms:

@@ -22,6 +22,9 @@ from tests.invariants.observation import Place
 CURVE_LOTS = (10, 37, 200, 500, 1_000)
 CURVE_TICKS = (60, 100, 101, 140, 180, 181, 220, 260)
 REFERENCES = (0, 0, 100_000, 200_000, 500_000)
+QUOTES = (0, 60_000, 250_000, 500_000, 1_000_500)
+AHEAD = (1, 1, 1, 1, 1, 0, 2)
+"""Slots from the running one to the one that a quote is for; only the next is quoted."""
 BIDDERS = ("solar", "storage", "works", "poor", "trader", "broker", "island")
 WATCHED_CURVES = 12
 
@@ -180,6 +183,24 @@ class AuctionRules(SettlementRules):
                 zone,
                 price,
                 model=lambda m: m.trading.set_reference_price(zone, price),
+            )
+        )
+
+    @rule(price=st.sampled_from(QUOTES), zone_index=st.integers(0, 1), ahead=st.sampled_from(AHEAD))
+    def quote_slot(self, price: int, zone_index: int, ahead: int) -> None:
+        """The price feed quotes the slot that begins next, and sometimes tries another."""
+        self.begin()
+        zone = self.world.zones[zone_index]
+        slot = slot_of(self.world.chain.next_block_at) + ahead
+        self.note(
+            self.world.both(
+                self.world.role("price_feed"),
+                self.world.trading,
+                "quoteSlot",
+                zone,
+                slot,
+                price,
+                model=lambda m: m.trading.quote_slot(zone, slot, price, m.now),
             )
         )
 

@@ -4,6 +4,8 @@ branches:
 ├── slotPositions: open, claimed, shared by settlement, void, other slots, other sessions too
 ├── takePositions: by anybody but the ledger → NotTheLedger; fixes the share at the price once
 ├── auctionPrices: none, one, several periods; too many slots → TooManySlots
+├── coveringPrices: the same, and the quote of a slot where no auction published a price
+├── quoteSlot: the next slot only, once, at least a tick, by the price feed; sets the reference too
 └── tradedWh: both sessions and all periods
 """
 
@@ -211,6 +213,102 @@ def test_auction_prices__more_than_a_week__refused(market: AuctionMarket) -> Non
         "TooManySlots",
         {"given": 673, "allowed": 672},
     )
+
+
+def test_covering_prices__quotes__only_where_no_auction_published(
+    market: AuctionMarket, cleared: Product
+) -> None:
+    first = cleared.start_slot - 2
+    for slot, tick in ((first, 70), (first + 1, 80), (first + 2, 90), (first + 25, 95)):
+        market.chain.at((slot - 1) * 900 + 300)
+        market.govern("quoteSlot", ZONE, slot, tick * TICK_SIZE)
+
+    prices = market.market.ask("coveringPrices", ZONE, first, 28)
+
+    auctioned = market.market.ask("auctionPrices", ZONE, first, 28)
+    assert auctioned[2] == 100 * TICK_SIZE << 128 | 100 * TICK_SIZE
+    expected = list(auctioned)
+    for at, tick in ((0, 70), (1, 80), (25, 95)):
+        assert auctioned[at] == 0
+        expected[at] = tick * TICK_SIZE << 128 | tick * TICK_SIZE
+    assert prices == expected
+    assert [market.market.ask("slotQuote", ZONE, first + at) for at in (0, 2, 3)] == [
+        70 * TICK_SIZE,
+        90 * TICK_SIZE,
+        0,
+    ]
+    assert market.market.ask("slotQuote", ZONE + 1, first) == 0
+
+
+def test_covering_prices__no_price_feed__as_the_auctions(
+    market: AuctionMarket, cleared: Product
+) -> None:
+    first = cleared.start_slot - 20
+    assert market.market.ask("coveringPrices", ZONE, first, 40) == market.market.ask(
+        "auctionPrices", ZONE, first, 40
+    )
+
+
+def test_quote_slot__next_slot__on_record_and_the_reference(market: AuctionMarket) -> None:
+    market.chain.at(MONDAY * 900 - 1)
+    market.govern("quoteSlot", ZONE, MONDAY, 1_023 * TICK_SIZE)
+
+    assert market.market.events("SlotQuoted")[0].arguments == {
+        "zone": ZONE,
+        "slot": MONDAY,
+        "pricePerKWh": 1_023 * TICK_SIZE,
+    }
+    assert market.market.events("ReferencePriceSet")[0].arguments["newPricePerKWh"] == (
+        1_023 * TICK_SIZE
+    )
+    assert tuple(market.market.ask("referencePrice", ZONE)) == (
+        1_023 * TICK_SIZE,
+        MONDAY * 900 - 1,
+    )
+    market.chain.at(MONDAY * 900 + 5_000)
+    market.govern("setReferencePrice", ZONE, 50 * TICK_SIZE)
+    assert market.market.ask("slotQuote", ZONE, MONDAY) == 1_023 * TICK_SIZE
+
+
+@pytest.mark.parametrize(
+    ("at", "slot", "price", "error", "arguments"),
+    [
+        (900, MONDAY + 1, 80_000, "NotTheNextSlot", {"given": MONDAY + 1, "allowed": MONDAY + 2}),
+        (899, MONDAY, 80_000, "NotTheNextSlot", {"given": MONDAY, "allowed": MONDAY + 1}),
+        (899, MONDAY + 2, 80_000, "NotTheNextSlot", {"given": MONDAY + 2, "allowed": MONDAY + 1}),
+        (899, MONDAY + 1, 0, "QuoteZero", {}),
+        (899, MONDAY + 1, 80_500, "PriceOffTick", {"given": 80_500, "tickSize": TICK_SIZE}),
+        (
+            899,
+            MONDAY + 1,
+            1_024_000,
+            "ReferenceTooHigh",
+            {"givenTicks": 1_024, "allowedTicks": 1_023},
+        ),
+    ],
+)
+def test_quote_slot__what_is_no_quote__refused(
+    market: AuctionMarket, at: int, slot: int, price: int, error: str, arguments: dict[str, int]
+) -> None:
+    market.chain.at(MONDAY * 900 + at)
+    with pytest.raises(Refused) as caught:
+        market.govern("quoteSlot", ZONE, slot, price)
+    assert (caught.value.name, caught.value.arguments) == (error, arguments)
+
+
+def test_quote_slot__a_second_time_or_by_anybody__refused(market: AuctionMarket) -> None:
+    market.chain.at(MONDAY * 900 - 900)
+    market.govern("quoteSlot", ZONE, MONDAY, 80_000)
+    with pytest.raises(Refused) as caught:
+        market.govern("quoteSlot", ZONE, MONDAY, 90_000)
+    assert caught.value.arguments == {"zone": ZONE, "slot": MONDAY}
+    assert caught.value.name == "SlotQuotedAlready"
+    with pytest.raises(Refused) as caught:
+        market.market.send(ANYBODY, "quoteSlot", ZONE + 1, MONDAY, 80_000)
+    assert caught.value.name == "AccessManagedUnauthorized"
+    with pytest.raises(Refused) as caught:
+        market.govern("quoteSlot", 0, MONDAY, 80_000)
+    assert caught.value.name == "ZoneZero"
 
 
 def test_results__one_turn_of_the_ring_later__still_there(
