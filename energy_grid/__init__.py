@@ -3,3 +3,7 @@
 Integers everywhere for energy and money; names carry their unit. The rules stand in
 `docs/specification.md`.
 """
+
+from energy_grid.pricing import PriceParams, calculate_energy_price
+
+__all__ = ["PriceParams", "calculate_energy_price"]
