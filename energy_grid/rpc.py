@@ -24,6 +24,10 @@ DEFAULT_TIMEOUT_SECONDS: Final = 30.0
 MAX_BATCH: Final = 200
 """Calls in one HTTP request; hosted nodes limit batches."""
 
+_LIMIT_EXCEEDED: Final = -32005
+"""JSON-RPC error code for too many calls."""
+_TOO_MANY_REQUESTS: Final = 429
+_SERVER_ERROR: Final = 500
 _EXECUTION_REVERTED: Final = 3
 """JSON-RPC error code for a reverted call, with the revert data in `error.data`."""
 
@@ -38,6 +42,23 @@ class NodeUnreachableError(RpcError, RetryableError):
 
 class NodeAnswerError(RpcError, RetryableError):
     """The answer is no JSON-RPC (a proxy's page, a cut connection)."""
+
+
+class NodeBusyError(NodeUnreachableError):
+    """The node or a proxy before it turns calls away for now (429, 5xx, its own limit).
+
+    Attributes:
+        retry_after_seconds: how long it asks to wait; None if it does not say.
+    """
+
+    def __init__(self, url: str, found: str, retry_after_seconds: float | None = None) -> None:
+        self.retry_after_seconds = retry_after_seconds
+        super().__init__(
+            f"the node at {public_url(url)} turns calls away",
+            expected="an answer",
+            found=found,
+            remedy="Try again later, or name more nodes",
+        )
 
 
 class ReceiptTimeoutError(RpcError, RetryableError):
@@ -111,6 +132,33 @@ class Rpc:
         # A local node is never behind the proxy that the environment may name.
         self._session.trust_env = urlsplit(url).hostname not in ("127.0.0.1", "localhost", "::1")
         self._ids = itertools.count(1)
+        self._answered_at = time.monotonic()
+
+    # --- Standing ---------------------------------------------------------------------------------
+
+    @property
+    def epoch(self) -> int:
+        """Changes when another node answers from now on; one node has one epoch."""
+        return 0
+
+    @property
+    def failovers(self) -> int:
+        """How often another node had to take over."""
+        return 0
+
+    def blind_seconds(self) -> float:
+        """Seconds since a trustworthy node answered."""
+        return time.monotonic() - self._answered_at
+
+    def problems(self) -> list[str]:
+        """What is wrong with nodes at the moment, one sentence each."""
+        return []
+
+    def watch(self, address: str) -> None:
+        """Compare nodes by this account's transactions too; with one node there is nothing to."""
+
+    def refresh(self) -> None:
+        """Compare the nodes if that was long ago; with one node there is nothing to compare."""
 
     def close(self) -> None:
         """Close the connection."""
@@ -256,6 +304,10 @@ class Rpc:
         found = self.call("eth_getTransactionReceipt", transaction_hash)
         return None if found is None else dict(found)
 
+    def receipt_anywhere(self, transaction_hash: str) -> dict[str, Any] | None:
+        """Receipt from any node that has it."""
+        return self.receipt(transaction_hash)
+
     def wait_for_receipt(
         self, transaction_hash: str, *, timeout_seconds: float = 60.0, poll_seconds: float = 0.05
     ) -> dict[str, Any]:
@@ -325,15 +377,23 @@ class Rpc:
                 found=type(error).__name__,
                 remedy="Start the node (locally: `anvil`) or correct its URL",
             ) from None
+        if response.status_code == _TOO_MANY_REQUESTS:
+            raise NodeBusyError(self.url, "HTTP 429", _seconds(response.headers.get("Retry-After")))
         try:
-            return response.json()
+            answer = response.json()
         except ValueError as error:
+            if response.status_code >= _SERVER_ERROR:
+                raise NodeBusyError(self.url, f"HTTP {response.status_code}") from None
             raise NodeAnswerError(
                 f"{public_url(self.url)} answers, but not with JSON-RPC",
                 expected="JSON",
                 found=f"HTTP {response.status_code}, {response.text[:80]!r}",
                 remedy="Is another program listening on this port?",
             ) from error
+        if response.status_code >= _SERVER_ERROR and not _is_json_rpc(answer):
+            raise NodeBusyError(self.url, f"HTTP {response.status_code}")
+        self._answered_at = time.monotonic()
+        return answer
 
     def _result(self, method: str, answer: dict[str, Any]) -> Json:
         error = answer.get("error")
@@ -354,4 +414,19 @@ class Rpc:
         revert = to_bytes(data) if isinstance(data, str) and data.startswith("0x") else b""
         if code == _EXECUTION_REVERTED or (revert and "revert" in text.lower()):
             raise ExecutionRevertedError(method, code, text, revert)
+        if code == _LIMIT_EXCEEDED:
+            raise NodeBusyError(self.url, text)
         raise RpcResponseError(method, code, text)
+
+
+def _is_json_rpc(answer: Json) -> bool:
+    """Whether a body is an answer to a call, whatever its HTTP status says."""
+    first = answer[0] if isinstance(answer, list) and answer else answer
+    return isinstance(first, dict) and "id" in first and ("error" in first or "result" in first)
+
+
+def _seconds(header: str | None) -> float | None:
+    try:
+        return None if header is None else max(float(header), 0.0)
+    except ValueError:  # a date: rare, and the caller's own back-off does as well
+        return None

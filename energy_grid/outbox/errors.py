@@ -31,3 +31,15 @@ class NodeBehindError(OutboxError, RetryableError):
 
 class NodeRefusedError(OutboxError, RetryableError):
     """The node does not take a transaction (no funds, fee too low): the row waits."""
+
+
+class OutOfFundsError(NodeRefusedError):
+    """The account cannot pay for a transaction: nothing was signed for it."""
+
+
+class NodeBlindError(OutboxError, RetryableError):
+    """No trustworthy news of the chain for too long: nothing new is signed."""
+
+
+class DeepReorgError(OutboxError, FatalError):
+    """A transaction that counted as final has left the chain: a person must decide."""

@@ -21,7 +21,8 @@ class State(StrEnum):
     FINAL = "final"
     """In a block, as deep as asked for."""
     FAILED = "failed"
-    """Refused by the contract: without a nonce before sending, with one in a block."""
+    """Refused by the contract: without a nonce before sending, with one in a block. The chain may
+    still take back what failed in a block, as it may what was mined."""
 
     @property
     def is_open(self) -> bool:
@@ -39,6 +40,8 @@ class Attempt:
     priority_fee_wei: int
     signed_at: float
     broadcast_at: float | None
+    signed_block: int | None = None
+    """Newest block when it was signed; None where an older version signed it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,56 +5,52 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import structlog
 
+from energy_grid.outbox.edges import Edge
 from energy_grid.outbox.errors import (
-    ForeignTransactionError,
-    NodeBehindError,
+    DeepReorgError,
+    NodeBlindError,
     NodeRefusedError,
     OutboxError,
+    OutOfFundsError,
 )
 from energy_grid.outbox.fees import FeePolicy
 from energy_grid.outbox.locks import KeyLock
-from energy_grid.outbox.rows import Attempt, Row, State
+from energy_grid.outbox.nonces import Nonces
+from energy_grid.outbox.reconciling import Reconciled, Reconciler
+from energy_grid.outbox.rows import Row, State
+from energy_grid.outbox.status import AlarmName, SenderStatus
 from energy_grid.outbox.store import Outbox
-from energy_grid.rpc import ExecutionRevertedError, Rpc, RpcResponseError, to_hex
+from energy_grid.outbox.transmitting import Transmitter
+from energy_grid.outbox.workplace import Account, Workplace
+from energy_grid.rpc import (
+    ExecutionRevertedError,
+    NodeAnswerError,
+    NodeUnreachableError,
+    Rpc,
+    RpcResponseError,
+    to_hex,
+)
 
 DEFAULT_CONFIRMATIONS: Final = 12
 DEFAULT_MAX_IN_FLIGHT: Final = 16
 RESEND_AFTER_SECONDS: Final = 60.0
+BUMP_AFTER_BLOCKS: Final = 3
+BLIND_AFTER_SECONDS: Final = 30.0
+FEWEST_TRANSACTIONS_LEFT: Final = 50
 GAS_MARGIN_PERCENT: Final = 25
 """Added to an estimate: the state may change before inclusion."""
+_ASSUMED_GAS: Final = 200_000
+"""What a transaction may use, as long as none was mined."""
+_PROBLEM_SECONDS: Final = 60.0
+"""How long an alarm about a node stays on after the last sign."""
 
 _log = structlog.get_logger(__name__)
-
-
-class Account(Protocol):
-    """A key that signs transactions, such as an `eth_account` account."""
-
-    @property
-    def address(self) -> Any:
-        """Checksum address."""
-
-    def sign_transaction(self, transaction_dict: dict[str, Any]) -> Any:
-        """Sign; the answer has `raw_transaction` and `hash`."""
-
-
-class Edge(StrEnum):
-    """Moments between two durable steps; the fault tests kill the process at each."""
-
-    BEFORE_RESERVE = "before_reserve"
-    RESERVED = "reserved"
-    SIGNED_IN_MEMORY = "signed_in_memory"
-    STORED = "stored"
-    BROADCAST = "broadcast"
-    SENT = "sent"
-    RECEIPT_SEEN = "receipt_seen"
-    MINED = "mined"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +70,23 @@ class Sender:
 
     A cycle first reconciles what is under way with the chain, then signs and sends planned rows in
     their order. A row is refused for good only when its simulation reverts with nothing of ours
-    under way. A nonce comes from the chain's counts and our own open rows, never from adding one.
+    under way. A transaction that waits is offered for more, up to a cap, always at its own nonce.
+    `docs/outbox.md` tells all the rules.
 
     Args:
         outbox: the rows.
-        rpc: the node.
+        rpc: the node, or several as one.
         account: the key that signs.
         confirmations: blocks on top of a row's block until it is final.
         max_in_flight: rows under way at once.
-        fees: how to choose fees.
+        fees: how to choose and raise fees.
         decode_error: turns revert data into text for the row's `failure`.
         resend_after_seconds: broadcast a stored transaction again after this long without a block.
+        bump_after_blocks: offer more for a transaction after this many blocks without it.
+        blind_after_seconds: sign nothing new after this long without a trustworthy node.
+        head_stale_after_seconds: the same after this long without a new block; None where blocks
+            come only with transactions.
+        fewest_transactions_left: alarm when the account can pay for fewer.
         lock_folder: where the account's lock file lies; all processes of a key must agree.
         on_edge: called between durable steps (tests, metrics).
     """
@@ -100,22 +102,37 @@ class Sender:
         fees: FeePolicy | None = None,
         decode_error: Callable[[bytes], str] | None = None,
         resend_after_seconds: float = RESEND_AFTER_SECONDS,
+        bump_after_blocks: int = BUMP_AFTER_BLOCKS,
+        blind_after_seconds: float = BLIND_AFTER_SECONDS,
+        head_stale_after_seconds: float | None = None,
+        fewest_transactions_left: int = FEWEST_TRANSACTIONS_LEFT,
         lock_folder: Path | None = None,
         on_edge: Callable[[Edge], None] | None = None,
     ) -> None:
         self.outbox = outbox
         self.rpc = rpc
         self.address = str(account.address)
-        self._account = account
-        self._confirmations = confirmations
         self._max_in_flight = max_in_flight
-        self._fees = fees or FeePolicy()
-        self._decode_error = decode_error or to_hex
-        self._resend_after_seconds = resend_after_seconds
+        self._blind_after_seconds = blind_after_seconds
+        self._head_stale_after_seconds = head_stale_after_seconds
+        self._fewest_transactions_left = fewest_transactions_left
         self._lock_folder = lock_folder
-        self._on_edge = on_edge or (lambda _edge: None)
         self._locks: list[KeyLock] = []
-        self._chain_id = 0
+        self._work = Workplace(
+            outbox=outbox,
+            rpc=rpc,
+            account=account,
+            address=self.address,
+            confirmations=confirmations,
+            fees=fees or FeePolicy(),
+            bump_after_blocks=bump_after_blocks,
+            resend_after_seconds=resend_after_seconds,
+            on_edge=on_edge or (lambda _edge: None),
+            decode_error=decode_error or to_hex,
+        )
+        self._nonces = Nonces(self._work)
+        self._transmitter = Transmitter(self._work)
+        self._reconciler = Reconciler(self._work, self._transmitter, self._nonces)
 
     # --- Life -------------------------------------------------------------------------------------
 
@@ -128,21 +145,23 @@ class Sender:
         """
         if self._locks:
             return
-        self._chain_id = self.rpc.chain_id()
+        chain_id = self.rpc.chain_id()
         outbox_lock = self.outbox.path.with_name(self.outbox.path.name + ".lock")
         locks = [
             KeyLock(outbox_lock, f"outbox {self.outbox.path}"),
-            KeyLock.of_account(self._chain_id, self.address, self._lock_folder),
+            KeyLock.of_account(chain_id, self.address, self._lock_folder),
         ]
         try:
             for lock in locks:
                 lock.acquire()
-            self.outbox.bind(self._chain_id, self.rpc.genesis_hash(), self.address)
+            self.outbox.bind(chain_id, self.rpc.genesis_hash(), self.address)
             self.outbox.release_reservations()
         except BaseException:
             for lock in locks:
                 lock.release()
             raise
+        self.rpc.watch(self.address)
+        self._work.chain_id = chain_id
         self._locks = locks
 
     def stop(self) -> None:
@@ -170,12 +189,63 @@ class Sender:
 
         Raises:
             RetryableError: the node or the disk is away; the next cycle goes on where this stopped.
+            DeepReorgError: a final transaction has left the chain; nothing is sent any more.
         """
-        self.start()
-        mined, final, failed = self._reconcile()
-        sent, refused = self._send_planned()
+        alarms = self._work.alarms
+        try:
+            self.start()
+            self.rpc.refresh()
+            found = self._reconciler.run()
+            self._judge_funds()
+            sent, refused = self._send(found)
+        except (NodeUnreachableError, NodeAnswerError) as error:
+            alarms.set(AlarmName.RPC_DOWN, str(error))
+            raise
+        except (NodeRefusedError, DeepReorgError):
+            self._judge_funds()
+            raise
+        alarms.clear(AlarmName.RPC_DOWN)
         waiting = self.outbox.count(*(state for state in State if state.is_open))
-        return Cycle(sent=sent, mined=mined, final=final, failed=failed + refused, waiting=waiting)
+        return Cycle(
+            sent=sent,
+            mined=found.mined,
+            final=found.final,
+            failed=found.failed + refused,
+            waiting=waiting,
+        )
+
+    def status(self) -> SenderStatus:
+        """Figures and alarms; asks no node, and may be called from any thread."""
+        work = self._work
+        gauges, counters = work.gauges, work.counters
+        now = time.monotonic()
+        changed, oldest = gauges.head_changed_at, self.outbox.oldest_unsent_at()
+        problems = self.rpc.problems()
+        if problems:
+            work.alarms.set(AlarmName.RPC_LAG, "; ".join(problems), hold_seconds=_PROBLEM_SECONDS)
+        alarms = work.alarms.list()
+        return SenderStatus(
+            address=self.address,
+            chain_id=work.chain_id,
+            head=gauges.head,
+            head_age_seconds=None if changed is None else now - changed,
+            blind_seconds=self.rpc.blind_seconds(),
+            depth=self.outbox.count(State.PLANNED, State.SIGNED, State.SENT),
+            in_flight=self.outbox.count(State.SIGNED, State.SENT),
+            mined=self.outbox.count(State.MINED),
+            oldest_unsent_seconds=0.0 if oldest is None else max(time.time() - oldest, 0.0),
+            nonce_gap=gauges.nonce_gap,
+            balance_wei=gauges.balance_wei,
+            transactions_left=gauges.transactions_left,
+            bumps=counters.bumps,
+            rebroadcasts=counters.rebroadcasts,
+            reorgs=counters.reorgs,
+            rows_reorged=counters.rows_reorged,
+            gaps_filled=counters.gaps_filled,
+            key_shared=any(alarm.name is AlarmName.KEY_SHARED for alarm in alarms),
+            rpc_failovers=self.rpc.failovers,
+            alarms=alarms,
+        )
 
     def drain(
         self,
@@ -206,134 +276,19 @@ class Sender:
                 )
             time.sleep(poll_seconds)
 
-    # --- Reconciling ------------------------------------------------------------------------------
-
-    def _reconcile(self) -> tuple[int, int, int]:
-        head = self.rpc.block_number()
-        final = self._confirm_mined(head)
-        rows = self.outbox.in_flight()
-        # The count is read before the receipts: a transaction mined in between then has a receipt.
-        latest = self.rpc.nonce(self.address)
-        highest = self.outbox.highest_mined_nonce()
-        if highest is not None and latest <= highest:
-            raise NodeBehindError(
-                f"the node lags behind for {self.address}",
-                expected=f"at least {highest + 1} transactions (known to be mined)",
-                found=f"{latest}",
-                remedy="Wait for the node, or check that it serves the same chain as before",
-            )
-        mined = failed = 0
-        for row in rows:
-            receipt = self._receipt_of_any_attempt(row)
-            if receipt is not None:
-                self._on_edge(Edge.RECEIPT_SEEN)
-                succeeded = self._record_receipt(row, receipt)
-                mined += succeeded
-                failed += not succeeded
-                self._on_edge(Edge.MINED)
-            elif row.nonce is not None and row.nonce < latest:
-                self._consider_displaced(row, head)
-            else:
-                self._broadcast_again(row)
-        return mined, final + self._confirm_mined(head), failed
-
-    def _confirm_mined(self, head: int) -> int:
-        """Finalise rows that are deep enough; put those back whose block is gone."""
-        rows = [row for row in self.outbox.rows(State.MINED) if self._is_deep(row, head)]
-        calls = [("eth_getTransactionReceipt", [row.transaction_hash]) for row in rows]
-        final = 0
-        for row, receipt in zip(rows, self.rpc.batch(calls) if calls else [], strict=True):
-            if receipt is None:
-                self.outbox.record_reorged(row)
-                _log.warning("transaction left the chain", business_key=row.business_key)
-            elif int(receipt["blockNumber"], 16) != row.block_number:
-                self._record_receipt(row, receipt)
-            else:
-                self.outbox.record_final(row)
-                final += 1
-        return final
-
-    def _is_deep(self, row: Row, head: int) -> bool:
-        return row.block_number is not None and head >= row.block_number + self._confirmations
-
-    def _receipt_of_any_attempt(self, row: Row) -> dict[str, Any] | None:
-        # Any attempt counts: an earlier one may be mined after a later one was broadcast.
-        hashes = [attempt.transaction_hash for attempt in self.outbox.attempts(row)]
-        receipts = self.rpc.batch([("eth_getTransactionReceipt", [hash_]) for hash_ in hashes])
-        return next((receipt for receipt in receipts if receipt is not None), None)
-
-    def _record_receipt(self, row: Row, receipt: dict[str, Any]) -> bool:
-        hash_ = str(receipt["transactionHash"])
-        block, gas_used = int(receipt["blockNumber"], 16), int(receipt["gasUsed"], 16)
-        if int(receipt["status"], 16):
-            self.outbox.record_mined(row, hash_, block, gas_used)
-            return True
-        data = self._revert_data(row, block)
-        reason = self._decode_error(data) if data else f"reverted in block {block} without a reason"
-        self.outbox.record_reverted(row, hash_, block, gas_used, reason, data)
-        _log.error("transaction reverted", business_key=row.business_key, reason=reason)
-        return False
-
-    def _revert_data(self, row: Row, block: int) -> bytes:
-        """Why a mined transaction reverted, as far as the state before its block shows it."""
-        try:
-            self.rpc.eth_call(row.to, row.data, sender=self.address, block=block - 1)
-        except ExecutionRevertedError as error:
-            return error.data
-        except RpcResponseError:
-            return b""
-        return b""
-
-    def _consider_displaced(self, row: Row, head: int) -> None:
-        """Another transaction took the row's nonce: plan anew once that is beyond doubt.
-
-        At the newest block it never is: while a node puts the next one together, it may count that
-        block's transactions already and have no receipts of them yet.
-        """
-        deep = max(head - max(self._confirmations, 1), 0)
-        if row.nonce is None or self.rpc.nonce(self.address, deep) <= row.nonce:
-            return
-        if self._receipt_of_any_attempt(row) is not None:
-            return
-        self.outbox.record_displaced(row)
-        _log.warning(
-            "nonce was used by a transaction from elsewhere",
-            business_key=row.business_key,
-            nonce=row.nonce,
-        )
-
     # --- Sending ----------------------------------------------------------------------------------
 
-    def _broadcast_again(self, row: Row) -> None:
-        """Send a stored transaction that the node may not have: the same bytes, so harmless."""
-        attempt = self.outbox.attempts(row)[-1]
-        age = time.time() - (attempt.broadcast_at or 0.0)
-        if row.state is State.SIGNED or age >= self._resend_after_seconds:
-            self._broadcast(row, attempt)
-
-    def _broadcast(self, row: Row, attempt: Attempt) -> None:
-        try:
-            self.rpc.send_raw(attempt.raw)
-        except RpcResponseError as error:
-            # Nodes word "already known" and "nonce too low" as they like: ask for the fact.
-            known = self.rpc.call("eth_getTransactionByHash", attempt.transaction_hash)
-            if known is None:
-                if row.nonce is not None and self.rpc.nonce(self.address) > row.nonce:
-                    return  # decided by the next reconciliation
-                raise NodeRefusedError(
-                    f"the node does not take the transaction of {row.business_key!r}",
-                    found=error.text,
-                    remedy=f"Fund {self.address} or wait for lower fees; the row stays signed",
-                ) from error
-        self._on_edge(Edge.BROADCAST)
-        self.outbox.record_sent(row, attempt)
-        self._on_edge(Edge.SENT)
-
-    def _send_planned(self) -> tuple[int, int]:
+    def _send(self, found: Reconciled) -> tuple[int, int]:
+        in_flight = list(found.in_flight)
+        missing = self._nonces.missing(found.latest, in_flight)
+        if missing and (self._nonces.is_gap_old() or not self.outbox.count(State.PLANNED)):
+            self._fill(missing[0], in_flight)
+            in_flight = self.outbox.in_flight()
         sent = refused = 0
-        in_flight = self.outbox.in_flight()
+        # What waits above a missing nonce cannot be mined: it must not keep that nonce from a row.
+        room = self._max_in_flight + len(missing)
         for row in self.outbox.rows(State.PLANNED, limit=10 * self._max_in_flight):
-            if len(in_flight) >= self._max_in_flight:
+            if len(in_flight) >= room:
                 break
             try:
                 gas_limit = self._simulate(row)
@@ -348,8 +303,16 @@ class Sender:
             in_flight = self.outbox.in_flight()
         return sent, refused
 
+    def _fill(self, nonce: int, in_flight: list[Row]) -> None:
+        """Take a missing nonce with a transfer to oneself, so that what waits above it can go."""
+        self._work.on_edge(Edge.GAP_SEEN)
+        row = self._nonces.plan_filling(nonce)
+        self._work.on_edge(Edge.GAP_PLANNED)
+        self._sign_and_send(row, self._simulate(row), in_flight)
+        self._work.counters.gaps_filled += 1
+
     def _record_refusal(self, row: Row, error: ExecutionRevertedError) -> None:
-        reason = self._decode_error(error.data) if error.data else error.text
+        reason = self._work.decode_error(error.data) if error.data else error.text
         self.outbox.record_refused(row, reason, error.data)
         _log.error("contract refuses the call", business_key=row.business_key, reason=reason)
 
@@ -387,55 +350,60 @@ class Sender:
             return row.gas_limit
         return int(answers[1], 16) * (100 + GAS_MARGIN_PERCENT) // 100
 
-    def _next_nonce(self, in_flight: list[Row]) -> int:
-        """Lowest nonce that neither the chain nor an open row of ours uses; so gaps fill."""
-        latest = self.rpc.nonce(self.address)
-        pending = self.rpc.nonce(self.address, "pending")
-        ours = {row.nonce for row in in_flight}
-        nonce = latest
-        while nonce in ours:
-            nonce += 1
-        if pending > nonce:
-            raise ForeignTransactionError(
-                f"{self.address} has pending transactions that this outbox did not send",
-                expected=f"{nonce} as the next nonce",
-                found=f"{pending} by the node's count",
-                remedy="Wait until they are mined; an account belongs to one process",
-            )
-        return nonce
-
     def _sign_and_send(self, row: Row, gas_limit: int, in_flight: list[Row]) -> None:
-        nonce = self._next_nonce(in_flight)
-        fees = self._fees.first(self.rpc)
-        self._on_edge(Edge.BEFORE_RESERVE)
-        # A durable write before signing: where the disk takes nothing, nothing gets signed.
-        row = self.outbox.reserve(row, nonce)
-        self._on_edge(Edge.RESERVED)
-        signed = self._account.sign_transaction(
-            {
-                "type": 2,
-                "chainId": self._chain_id,
-                "nonce": nonce,
-                "to": row.to,
-                "data": to_hex(row.data),
-                "value": row.value_wei,
-                "gas": gas_limit,
-                "maxFeePerGas": fees.max_fee_wei,
-                "maxPriorityFeePerGas": fees.priority_fee_wei,
-            }
+        self._require_sight()
+        latest, pending, balance = self.rpc.batch(
+            [
+                ("eth_getTransactionCount", [self.address, "latest"]),
+                ("eth_getTransactionCount", [self.address, "pending"]),
+                ("eth_getBalance", [self.address, "latest"]),
+            ]
         )
-        self._on_edge(Edge.SIGNED_IN_MEMORY)
-        attempt = Attempt(
-            transaction_hash=to_hex(bytes(signed.hash)),
-            raw=bytes(signed.raw_transaction),
-            max_fee_wei=fees.max_fee_wei,
-            priority_fee_wei=fees.priority_fee_wei,
-            signed_at=time.time(),
-            broadcast_at=None,
-        )
-        self.outbox.record_signed(row, attempt)
-        self._on_edge(Edge.STORED)
-        self._broadcast(row, attempt)
+        nonce = self._nonces.free(int(latest, 16), int(pending, 16), in_flight)
+        fees = self._work.fees.first(self.rpc)
+        cost = gas_limit * fees.max_fee_wei + row.value_wei
+        if int(balance, 16) < cost:
+            raise OutOfFundsError(
+                f"{self.address} cannot pay for {row.business_key!r}",
+                expected=f"{cost} wei",
+                found=f"{int(balance, 16)} wei",
+                remedy=f"Fund {self.address}; the row stays planned",
+            )
+        self._transmitter.sign_and_send(row, nonce, gas_limit, fees)
+
+    def _require_sight(self) -> None:
+        """Refuse to sign without recent news of the chain from a node that can be trusted."""
+        limits = [(self.rpc.blind_seconds(), self._blind_after_seconds, "a trustworthy answer")]
+        changed = self._work.gauges.head_changed_at
+        if self._head_stale_after_seconds is not None and changed is not None:
+            age = time.monotonic() - changed
+            limits.append((age, self._head_stale_after_seconds, "a new block"))
+        for age, limit, what in limits:
+            if age > limit:
+                detail = f"{age:.0f} s since {what}"
+                self._work.alarms.set(AlarmName.BLIND, detail)
+                raise NodeBlindError(
+                    "nothing new is signed",
+                    expected=f"{what} within {limit:g} s",
+                    found=detail,
+                    remedy="Look after the nodes; what is signed already is still broadcast",
+                )
+        self._work.alarms.clear(AlarmName.BLIND)
+
+    def _judge_funds(self) -> None:
+        gauges, head = self._work.gauges, self._work.head
+        if head is None or gauges.balance_wei is None:
+            return
+        policy = self._work.fees
+        price = policy.base_fee_multiple * head.base_fee_wei + (policy.priority_fee_wei or 0)
+        gas = self.outbox.typical_gas() or _ASSUMED_GAS
+        gauges.transactions_left = gauges.balance_wei // (gas * price) if price else None
+        left = gauges.transactions_left
+        if left is not None and left < self._fewest_transactions_left:
+            detail = f"{self.address} has {gauges.balance_wei} wei: {left} transactions more"
+            self._work.alarms.set(AlarmName.LOW_FUNDS, detail)
+        else:
+            self._work.alarms.clear(AlarmName.LOW_FUNDS)
 
 
 def _is_failed_execution(text: str) -> bool:

@@ -18,7 +18,7 @@ from energy_grid.outbox.errors import BusinessKeyConflictError, OutboxStorageErr
 from energy_grid.outbox.rows import Attempt, Row, State, intent_hash
 
 BUSY_TIMEOUT_SECONDS: Final = 10.0
-SCHEMA_VERSION: Final = "1"
+SCHEMA_VERSION: Final = "2"
 
 _SCHEMA: Final = (
     """CREATE TABLE IF NOT EXISTS outbox_meta (
@@ -44,6 +44,7 @@ _SCHEMA: Final = (
         updated_at REAL NOT NULL
     ) STRICT""",
     "CREATE INDEX IF NOT EXISTS outbox_rows_by_state ON outbox_rows (state, id)",
+    "CREATE INDEX IF NOT EXISTS outbox_rows_by_block ON outbox_rows (block_number)",
     """CREATE TABLE IF NOT EXISTS outbox_attempts (
         transaction_hash TEXT PRIMARY KEY,
         row_id INTEGER NOT NULL REFERENCES outbox_rows (id),
@@ -52,7 +53,8 @@ _SCHEMA: Final = (
         max_fee_wei TEXT NOT NULL,
         priority_fee_wei TEXT NOT NULL,
         signed_at REAL NOT NULL,
-        broadcast_at REAL
+        broadcast_at REAL,
+        signed_block INTEGER
     ) STRICT""",
     "CREATE INDEX IF NOT EXISTS outbox_attempts_by_row ON outbox_attempts (row_id)",
 )
@@ -60,6 +62,12 @@ _SCHEMA: Final = (
 _ROW_COLUMNS: Final = (
     "id, business_key, to_address, data, value_wei, gas_limit, state, nonce, transaction_hash,"
     " block_number, gas_used, failure, failure_data, created_at, updated_at"
+)
+
+
+_WITH_NONCE: Final = (State.SIGNED, State.SENT, State.MINED, State.FINAL, State.FAILED)
+_IN_NO_BLOCK: Final[dict[str, None]] = dict.fromkeys(
+    ("transaction_hash", "block_number", "gas_used", "failure", "failure_data")
 )
 
 
@@ -92,6 +100,14 @@ def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
         raise
 
 
+def _upgrade(connection: sqlite3.Connection) -> None:
+    """Bring the file of an older version up to date."""
+    columns = {found[1] for found in connection.execute("PRAGMA table_info(outbox_attempts)")}
+    if "signed_block" not in columns:
+        connection.execute("ALTER TABLE outbox_attempts ADD COLUMN signed_block INTEGER")
+    connection.execute("UPDATE outbox_meta SET value = '2' WHERE name = 'schema' AND value = '1'")
+
+
 class Outbox:
     """Durable intents under unique business keys.
 
@@ -105,6 +121,7 @@ class Outbox:
         with self._guarded() as connection, transaction(connection):
             for statement in _SCHEMA:
                 connection.execute(statement)
+            _upgrade(connection)
             self._settle_meta(connection, "schema", SCHEMA_VERSION, "Use the version that wrote it")
 
     def close(self) -> None:
@@ -249,17 +266,63 @@ class Outbox:
         with self._guarded() as connection:
             found = connection.execute(
                 "SELECT transaction_hash, raw, max_fee_wei, priority_fee_wei, signed_at,"
-                " broadcast_at FROM outbox_attempts WHERE row_id = ? AND nonce = ? ORDER BY rowid",
+                " broadcast_at, signed_block FROM outbox_attempts WHERE row_id = ? AND nonce = ?"
+                " ORDER BY rowid",
                 (row.id, row.nonce),
             ).fetchall()
-        return [Attempt(a[0], a[1], int(a[2]), int(a[3]), a[4], a[5]) for a in found]
+        return [Attempt(a[0], a[1], int(a[2]), int(a[3]), *a[4:]) for a in found]
 
     def highest_mined_nonce(self) -> int | None:
         """Highest nonce known to be used up by a block."""
+        return self._number(
+            "SELECT max(nonce) FROM outbox_rows WHERE state IN ('mined', 'final', 'failed')"
+        )
+
+    def highest_nonce(self) -> int | None:
+        """Highest nonce of any row."""
+        return self._number("SELECT max(nonce) FROM outbox_rows")
+
+    def count_nonces(self, first: int, end: int) -> int:
+        """Number of rows with a nonce from `first` on and below `end`."""
+        question = "SELECT count(*) FROM outbox_rows WHERE nonce >= ? AND nonce < ?"
+        return self._number(question, first, end) or 0
+
+    def highest_block(self) -> int | None:
+        """Highest block known to hold a row's transaction."""
+        return self._number("SELECT max(block_number) FROM outbox_rows")
+
+    def in_blocks(self, above: int) -> list[Row]:
+        """Rows in blocks above a number whose block the chain may take back."""
+        return self._select("state IN ('mined', 'failed') AND block_number > ?", above)
+
+    def mined_up_to(self, block: int) -> list[Row]:
+        """Mined rows, not final yet, in blocks up to a number."""
+        return self._select("state = 'mined' AND block_number <= ?", block)
+
+    def newest_final(self, above: int, limit: int) -> list[Row]:
+        """The newest final rows in blocks above a number."""
+        found = self._select("state = 'final' AND block_number > ?", above)
+        return sorted(found, key=lambda row: -(row.block_number or 0))[:limit]
+
+    def typical_gas(self) -> int | None:
+        """What the newest transactions used, on average."""
+        return self._number(
+            "SELECT CAST(avg(gas_used) AS INTEGER) FROM (SELECT gas_used FROM outbox_rows"
+            " WHERE gas_used IS NOT NULL ORDER BY id DESC LIMIT 20)"
+        )
+
+    def oldest_unsent_at(self) -> float | None:
+        """When the oldest row was planned that is in no block yet."""
         with self._guarded() as connection:
             found = connection.execute(
-                "SELECT max(nonce) FROM outbox_rows WHERE state IN ('mined', 'final', 'failed')"
+                "SELECT min(created_at) FROM outbox_rows"
+                " WHERE state IN ('planned', 'signed', 'sent')"
             ).fetchone()
+        return None if found[0] is None else float(found[0])
+
+    def _number(self, question: str, *values: object) -> int | None:
+        with self._guarded() as connection:
+            found = connection.execute(question, values).fetchone()
         return None if found[0] is None else int(found[0])
 
     def _select(self, condition: str, *values: object, limit: int = -1) -> list[Row]:
@@ -302,7 +365,8 @@ class Outbox:
         with self._guarded() as connection, transaction(connection):
             connection.execute(
                 "INSERT INTO outbox_attempts (transaction_hash, row_id, nonce, raw, max_fee_wei,"
-                " priority_fee_wei, signed_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                " priority_fee_wei, signed_at, signed_block) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT (transaction_hash) DO NOTHING",
                 (
                     attempt.transaction_hash,
                     row.id,
@@ -311,6 +375,7 @@ class Outbox:
                     str(attempt.max_fee_wei),
                     str(attempt.priority_fee_wei),
                     attempt.signed_at,
+                    attempt.signed_block,
                 ),
             )
             self._set(connection, row, (State.PLANNED, State.SIGNED, State.SENT), State.SIGNED)
@@ -328,11 +393,13 @@ class Outbox:
         """One of the row's attempts is in a block and did its work."""
         self._update(
             row,
-            (State.SIGNED, State.SENT, State.MINED),
+            _WITH_NONCE,
             state=State.MINED,
             transaction_hash=transaction_hash,
             block_number=block,
             gas_used=gas_used,
+            failure=None,
+            failure_data=None,
         )
 
     def record_final(self, row: Row) -> None:
@@ -341,14 +408,22 @@ class Outbox:
 
     def record_reorged(self, row: Row) -> None:
         """The row's block is gone: its transaction is to be broadcast again, the same bytes."""
-        self._update(
-            row,
-            (State.MINED,),
-            state=State.SIGNED,
-            transaction_hash=None,
-            block_number=None,
-            gas_used=None,
-        )
+        self._update(row, (State.MINED, State.FAILED), state=State.SIGNED, **_IN_NO_BLOCK)
+
+    def reopen_final(self, from_block: int) -> list[Row]:
+        """Put final rows back whose blocks are gone, to be broadcast again: the same bytes.
+
+        For a person who has decided which chain is the right one, while no sender runs; a row that
+        is still in a block is found there again.
+
+        Args:
+            from_block: first block that is gone.
+        """
+        rows = self._select("state = 'final' AND block_number >= ?", from_block)
+        with self._guarded() as connection, transaction(connection):
+            for row in rows:
+                self._set(connection, row, (State.FINAL,), State.SIGNED, **_IN_NO_BLOCK)
+        return rows
 
     def record_refused(self, row: Row, failure: str, data: bytes) -> None:
         """The contract refuses the call; nothing was signed, no nonce used."""
@@ -367,7 +442,7 @@ class Outbox:
         """An attempt is in a block but the contract refused it."""
         self._update(
             row,
-            (State.SIGNED, State.SENT, State.MINED),
+            _WITH_NONCE,
             state=State.FAILED,
             transaction_hash=transaction_hash,
             block_number=block,
