@@ -10,6 +10,7 @@ DEMO_ARGS ?=
 TEST_ARGS ?=
 GAS_ARGS ?=
 THROUGHPUT_ARGS ?=
+FORECAST_ARGS ?=
 
 BIN := .venv/bin
 APE := $(BIN)/ape
@@ -64,6 +65,10 @@ gas: build ## measure gas and write bench/gas
 .PHONY: throughput
 throughput: build ## place, clear and settle 50,000 orders of a day (THROUGHPUT_ARGS="--orders 9600")
 	@$(BIN)/python -m bench.throughput $(THROUGHPUT_ARGS)
+
+.PHONY: forecast
+forecast: setup ## back-test the forecasts against persistence (FORECAST_ARGS="--weeks 4")
+	@$(BIN)/python -m bench.forecast $(FORECAST_ARGS)
 
 .PHONY: lint
 lint: setup ## check format, rules and types of the Python code

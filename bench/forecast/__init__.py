@@ -1,0 +1,1 @@
+"""Back-test of the forecasts: `python -m bench.forecast` (or `make forecast`)."""
