@@ -10,12 +10,13 @@ from energy_grid.contracts import Contract
 from energy_grid.deployments import Deployment
 from energy_grid.outbox import KeyLock, Outbox, Sender
 from energy_grid.rpc import Rpc
-from meter_bridge.chain import OutcomeWatch, require_deployed, smart_meter_of
+from meter_bridge.chain import CONTRACT, OutcomeWatch, require_deployed, smart_meter_of
 from meter_bridge.clock import ChainClock, Clock, SystemClock
 from meter_bridge.config import BridgeConfig, MeterSection, Source, SourceKind, aes_key
 from meter_bridge.engine import Engine
 from meter_bridge.errors import BridgeConfigurationError
 from meter_bridge.keys import DeviceKey, Relayer, read_secret_file
+from meter_bridge.locks import MeterLocks
 from meter_bridge.meters import Meter
 from meter_bridge.readers.base import Reader
 from meter_bridge.sending import SendingThread
@@ -204,6 +205,17 @@ def store_lock_for(config: BridgeConfig) -> KeyLock:
     """The lock that keeps a second bridge from the store; the caller takes it."""
     path = config.store.path
     return KeyLock(path.with_name(path.name + ".bridge.lock"), f"store {path}")
+
+
+def meter_locks_for(config: BridgeConfig) -> MeterLocks:
+    """The locks that keep a second bridge from the meters; the caller takes them.
+
+    Raises:
+        ConfigurationError: no such deployment, or of another chain.
+    """
+    deployment = Deployment.read(config.chain.deployment, config.chain.chain_id)
+    address = deployment.address_of(CONTRACT)
+    return MeterLocks(config.chain.chain_id, address, config.relayer.lock_folder)
 
 
 def assemble(config: BridgeConfig, meters: list[Meter]) -> Parts:

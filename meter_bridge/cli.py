@@ -40,7 +40,13 @@ def run(config_path: Path) -> None:
     # The imports below make many objects that live for ever: no need to look through them.
     gc.disable()
     from energy_grid.logs import configure_logs
-    from meter_bridge.assembly import assemble, open_meters, sending_thread_for, store_lock_for
+    from meter_bridge.assembly import (
+        assemble,
+        meter_locks_for,
+        open_meters,
+        sending_thread_for,
+        store_lock_for,
+    )
     from meter_bridge.service import Service
 
     gc.freeze()
@@ -50,6 +56,8 @@ def run(config_path: Path) -> None:
         config = _load(config_path)
         lock = store_lock_for(config)
         lock.acquire()
+        locks = meter_locks_for(config)
+        locks.acquire(meter.id for meter in config.meter)
         parts = assemble(config, open_meters(config))
         service = Service(parts, sending_thread_for(config, parts.outbox))
         asyncio.run(service.run())
@@ -95,7 +103,7 @@ def check(config_path: Path, as_json: bool) -> None:
 @click.confirmation_option(prompt="Is it certain that no other bridge signs for this meter?")
 def adopt(config_path: Path, meter_id: int) -> None:
     """Go on from the chain's record of a meter, for a store that is new or was restored."""
-    from meter_bridge.assembly import assemble, open_meters, store_lock_for
+    from meter_bridge.assembly import assemble, meter_locks_for, open_meters, store_lock_for
     from meter_bridge.chain import ChainRegistry
 
     try:
@@ -104,7 +112,9 @@ def adopt(config_path: Path, meter_id: int) -> None:
         if not wanted:
             raise click.BadParameter(f"no meter {meter_id} in {config_path}")
         config = config.model_copy(update={"meter": tuple(wanted)})
-        store_lock_for(config).acquire()
+        lock, locks = store_lock_for(config), meter_locks_for(config)
+        lock.acquire()
+        locks.acquire([meter_id])
         parts = assemble(config, open_meters(config))
         registry = ChainRegistry(parts.contract, parts.lookup_rpc)
         parts.engine.register(registry.meters([meter_id]))
