@@ -73,6 +73,26 @@ def spread(events: Iterable[Event]) -> list[Event]:
     return spread_out
 
 
+def certificate_entries(settled: Iterable[Event]) -> dict[int, dict[str, bool]]:
+    """Who entered the certificate pools, by slot and account: True gave, False asks for some.
+
+    Givers are known by what settlement minted into a pool, takers by having bought more than they
+    sold.
+
+    Args:
+        settled: events as of `spread`; others are passed over.
+    """
+    entries: dict[int, dict[str, bool]] = {}
+    for event in settled:
+        if event.name != SLOT_EVENT:
+            continue
+        if event.givenWh:
+            entries.setdefault(event.slot, {})[event.account] = True
+        elif event.boughtWh > event.soldWh:
+            entries.setdefault(event.slot, {})[event.account] = False
+    return entries
+
+
 def _word(figures: bytes, at: int) -> int:
     word = figures[at : at + _WORD]
     if len(word) != _WORD:

@@ -26,6 +26,7 @@ class Entry:
 ENTRIES: Final[dict[str, Entry]] = {
     "clearing": Entry("oracles.engine.keepers:CLEARING", 9_101),
     "matching": Entry("oracles.engine.keepers:MATCHING", 9_102),
+    "settlement": Entry("oracles.settling.keepers:SETTLEMENT", 9_103),
 }
 """Keepers by name. Names are fixed: unit files and start scripts use them."""
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from typing import Final
 
 from eth_account.signers.local import LocalAccount
 
-from energy_grid.settled_slots import spread
+from energy_grid.settled_slots import certificate_entries, spread
 from simulation.market_day.chain import Call, Chain
 
 _GAS_RUN: Final = 6_000_000
@@ -42,22 +41,14 @@ def settle_all(
 
 
 def claim_all(chain: Chain, keeper: LocalAccount) -> None:
-    """Claim for everybody what the pools of the settled slots owe.
-
-    Givers are known by what settlement minted into a pool, takers by having bought more than they
-    sold.
-    """
+    """Claim for everybody what the pools of the settled slots owe."""
     settlement = chain.contracts.settlement
-    entries: dict[int, list[str]] = defaultdict(list)
-    settled = spread(settlement.events("SlotsSettled"))
-    for event in settled:
-        if event.givenWh:
-            entries[event.slot].append(event.account)
-    for event in settled:
-        if event.slot in entries and event.boughtWh > event.soldWh:
-            entries[event.slot].append(event.account)
+    entries = certificate_entries(spread(settlement.events("SlotsSettled")))
     calls = []
-    for slot, accounts in sorted(entries.items()):
+    for slot, entered in sorted(entries.items()):
+        if not any(entered.values()):
+            continue  # nothing was given
+        accounts = sorted(entered, key=lambda account: not entered[account])
         for first in range(0, len(accounts), _CLAIMS_A_CALL):
             part = accounts[first : first + _CLAIMS_A_CALL]
             gas = _GAS_CLAIM_BASE + _GAS_PER_CLAIM * len(part)
