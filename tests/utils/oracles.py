@@ -63,7 +63,8 @@ class OracleStage:
         self.authority = self.chain.deploy("GridAccessManager", GOVERNOR)
         self.oracle = self.deploy_oracle(name)
         self.reporters = reporter_keys(reporters)
-        self.domain = eip712.domain(CHAIN_ID, self.oracle.address, domain_name)
+        self._domain_name = domain_name
+        self.domain = self.domain_of(self.oracle)
         self.oracle.send(GOVERNOR, "setReporters", [address for address, _ in self.reporters])
         self.configs: dict[Feed, FeedConfig] = {}
         for feed in feeds:
@@ -79,6 +80,10 @@ class OracleStage:
         self.authority.send(GOVERNOR, "grantRole", GUARDIAN_ROLE, GUARDIAN, 0)
         return oracle
 
+    def domain_of(self, oracle: Contract) -> bytes:
+        """Separator of an oracle's domain."""
+        return eip712.domain(CHAIN_ID, oracle.address, self._domain_name)
+
     def add(self, feed: Feed, shadow: tuple[Any, ...] = NO_SHADOW, **changes: Any) -> FeedConfig:
         """Add a feed with its standard configuration, or one changed from that."""
         config = replace(standard_config(feed), **changes)
@@ -90,10 +95,10 @@ class OracleStage:
         """The round that runs now."""
         return self.configs[feed].round_at(self.chain.now)
 
-    def observation(self, feed: Feed, round_: int, value: int, **changes: Any) -> Observation:
-        """What a reporter signs, or something else."""
+    def observation(self, feed: Feed, round_: int, value: int) -> Observation:
+        """What a reporter signs."""
         config = self.configs[feed]
-        one = Observation(
+        return Observation(
             feed=feed,
             round=round_,
             interval_start=config.interval_start(feed, round_),
@@ -101,7 +106,10 @@ class OracleStage:
             reporter_set=self.oracle.ask("reporterSet"),
             value=value,
         )
-        return replace(one, **changes) if changes else one
+
+    def digest(self, observation: Observation) -> bytes:
+        """What its reporter's key signs."""
+        return eip712.digest(observation, self.domain)
 
     def signed(self, reporter: int, observation: Observation) -> tuple[int, bytes, bytes]:
         """A reporter's `SignedValue`."""

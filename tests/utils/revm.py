@@ -64,13 +64,15 @@ class Revm:
             abi = Abi(interface, self.artifacts.get(interface).abi)
         return Contract(self, abi, to_checksum_address(address))
 
-    def call(self, sender: str, to: str, data: bytes, *, static: bool) -> bytes:
+    def call(
+        self, sender: str, to: str, data: bytes, *, static: bool, gas: int | None = None
+    ) -> bytes:
         """Run a call and return its answer.
 
         Raises:
             RuntimeError: it reverted.
         """
-        answer = self._evm.message_call(sender, to, calldata=data, is_static=static)
+        answer = self._evm.message_call(sender, to, calldata=data, is_static=static, gas=gas)
         return bytes(answer)
 
     @property
@@ -106,21 +108,21 @@ class Contract:
         self.abi = abi
         self.address = address
 
-    def send(self, sender: str, function: str, *arguments: Any) -> Any:
-        """Call as anybody.
+    def send(self, sender: str, function: str, *arguments: Any, gas: int | None = None) -> Any:
+        """Call as anybody, with all gas there is or some.
 
         Raises:
             Refused: the call reverted.
         """
-        return self._call(sender, function, arguments, static=False)
+        return self._call(sender, function, arguments, static=False, gas=gas)
 
-    def ask(self, function: str, *arguments: Any) -> Any:
+    def ask(self, function: str, *arguments: Any, gas: int | None = None) -> Any:
         """Ask a view.
 
         Raises:
             Refused: the call reverted.
         """
-        return self._call(self.chain.deployer, function, arguments, static=True)
+        return self._call(self.chain.deployer, function, arguments, static=True, gas=gas)
 
     def events(self, name: str) -> list[Event]:
         """Events of one kind that the last call left in this contract's name."""
@@ -133,10 +135,12 @@ class Contract:
                 found.append(event)
         return found
 
-    def _call(self, sender: str, function: str, arguments: Any, *, static: bool) -> Any:
+    def _call(
+        self, sender: str, function: str, arguments: Any, *, static: bool, gas: int | None
+    ) -> Any:
         data = self.abi.encode(function, *arguments)
         try:
-            answer = self.chain.call(sender, self.address, data, static=static)
+            answer = self.chain.call(sender, self.address, data, static=static, gas=gas)
         except RuntimeError as error:
             raise Refused(self._decoded(str(error))) from None
         return self.abi.decode_answer(function, answer, len(arguments))
