@@ -10,9 +10,16 @@ from energy_grid.contracts import Contract
 from energy_grid.deployments import Deployment
 from energy_grid.outbox import KeyLock, Outbox, Sender
 from energy_grid.rpc import Rpc
-from meter_bridge.chain import CONTRACT, OutcomeWatch, require_deployed, smart_meter_of
+from meter_bridge.chain import CONTRACT, ChainPages, OutcomeWatch, require_deployed, smart_meter_of
 from meter_bridge.clock import ChainClock, Clock, SystemClock
-from meter_bridge.config import BridgeConfig, MeterSection, Source, SourceKind, aes_key
+from meter_bridge.config import (
+    BridgeConfig,
+    MeterSection,
+    Source,
+    SourceKind,
+    SubmitMode,
+    aes_key,
+)
 from meter_bridge.engine import Engine
 from meter_bridge.errors import BridgeConfigurationError
 from meter_bridge.keys import DeviceKey, Relayer, read_secret_file
@@ -37,6 +44,7 @@ class Parts:
     Args:
         lookup_rpc: the node for what runs beside the telegrams; the clock and the sending thread
             have connections of their own.
+        pages: what the chain knows of pages, on a connection of its own; None without pages.
     """
 
     config: BridgeConfig
@@ -44,6 +52,7 @@ class Parts:
     contract: Contract
     outbox: Outbox
     engine: Engine
+    pages: ChainPages | None = None
 
 
 def framer_for(meter: MeterSection) -> Framer:
@@ -218,6 +227,18 @@ def meter_locks_for(config: BridgeConfig) -> MeterLocks:
     return MeterLocks(config.chain.chain_id, address, config.relayer.lock_folder)
 
 
+def bridge_account_of(config: BridgeConfig) -> str:
+    """Account that commits pages, the relayer's; empty if no meter is reported in pages.
+
+    Raises:
+        KeyFileError: the relayer's keystore does not open.
+    """
+    if all(meter.mode is not SubmitMode.PAGE for meter in config.meter):
+        return ""
+    password = read_secret_file(config.relayer.password_file, "password of the relayer")
+    return Relayer.open(config.relayer.keystore, password).address
+
+
 def assemble(config: BridgeConfig, meters: list[Meter]) -> Parts:
     """The bridge without its readers.
 
@@ -228,6 +249,7 @@ def assemble(config: BridgeConfig, meters: list[Meter]) -> Parts:
     rpc = Rpc(config.chain.rpc_url)
     contract = contract_for(config, rpc)
     outbox = Outbox(config.store.path)
+    bridge = bridge_account_of(config)
     engine = Engine(
         Store(outbox),
         meters,
@@ -238,5 +260,11 @@ def assemble(config: BridgeConfig, meters: list[Meter]) -> Parts:
         encode=contract.encode,
         reorder_seconds=0.0 if config.mqtt is None else config.mqtt.reorder_seconds,
         clock_source=config.clock.source,
+        pages=config.pages,
+        bridge=bridge,
     )
-    return Parts(config, rpc, contract, outbox, engine)
+    pages = None
+    if bridge:
+        pages_rpc = Rpc(config.chain.rpc_url)
+        pages = ChainPages(contract_for(config, pages_rpc), pages_rpc, bridge)
+    return Parts(config, rpc, contract, outbox, engine, pages)

@@ -14,10 +14,18 @@ from energy_grid.contracts import Contract, abi_of
 from energy_grid.day_words import LaneWidth
 from energy_grid.deployments import Deployment
 from energy_grid.outbox import Outbox, Row, State
+from energy_grid.pages import MeterPage
 from energy_grid.rpc import ExecutionRevertedError, Rpc, RpcResponseError, public_url
 from energy_grid.units import UnixSeconds, Watt, Wh
 from meter_bridge.errors import RegistryError
-from meter_bridge.registry import LatestReading, RegisteredMeter
+from meter_bridge.registry import (
+    Accusation,
+    LatestReading,
+    PageStanding,
+    PageStatus,
+    PagingStanding,
+    RegisteredMeter,
+)
 from meter_bridge.snapshots import Registers
 
 _log = structlog.get_logger(__name__)
@@ -25,6 +33,8 @@ _log = structlog.get_logger(__name__)
 CONTRACT: Final = "SmartMeter"
 STATUSES: Final = ("unknown", "active", "quarantined", "deactivated")
 """In the order of the contract's enum `MeterStatus`."""
+_BRIDGE_ACTIVE: Final = 1
+"""In the contract's enum `BridgeStatus`."""
 
 
 def smart_meter_of(deployment: Deployment, rpc: Rpc) -> Contract:
@@ -99,6 +109,70 @@ class ChainRegistry:
         )
 
 
+class ChainPages:
+    """What the chain knows of a bridge's pages and meters."""
+
+    def __init__(self, contract: Contract, rpc: Rpc, bridge: str) -> None:
+        self._contract = contract
+        self._rpc = rpc
+        self.bridge = bridge
+
+    def is_active(self) -> bool:
+        """Whether the bridge may commit and reveal.
+
+        Raises:
+            RetryableError: the node is away.
+        """
+        return bool(self._contract.call("bridgeInfo", self.bridge).status == _BRIDGE_ACTIVE)
+
+    def now(self) -> int:
+        """Time of the newest block."""
+        return self._rpc.timestamp()
+
+    def meters(self, meter_ids: Sequence[int]) -> dict[int, PagingStanding]:
+        """Dealings of meters with bridges."""
+        calls = []
+        for meter_id in meter_ids:
+            calls.append(self._contract.request("pageMeter", meter_id))
+            calls.append(self._contract.request("pageAccusation", meter_id))
+        answers = self._rpc.batch(calls, return_errors=True)
+        found: dict[int, PagingStanding] = {}
+        for meter_id, meter, accusation in zip(meter_ids, answers[::2], answers[1::2], strict=True):
+            if isinstance(meter, RpcResponseError) or isinstance(accusation, RpcResponseError):
+                continue  # an unknown meter is told by the registry
+            found[meter_id] = self._standing(meter, accusation)
+        return found
+
+    def _standing(self, meter_data: str, accusation_data: str) -> PagingStanding:
+        meter = self._contract.decode_answer("pageMeter", meter_data)
+        accused = self._contract.decode_answer("pageAccusation", accusation_data)
+        return PagingStanding(
+            bridge="" if int(meter.bridge, 16) == 0 else str(meter.bridge),
+            since=int(meter.sinceBoundary),
+            demanded_from=int(meter.demandedFrom),
+            demanded_until=int(meter.demandedUntil),
+            accusation=Accusation(int(accused.boundary), int(accused.answerUntil))
+            if str(accused.bridge) == self.bridge
+            else None,
+        )
+
+    def pages(self, pages: Sequence[MeterPage]) -> dict[tuple[int, int], PageStanding]:
+        """Standing of pages by boundary and index."""
+        answers = self._rpc.batch(
+            [
+                self._contract.request("pageRecord", page.bridge, page.boundary, page.index)
+                for page in pages
+            ]
+        )
+        found: dict[tuple[int, int], PageStanding] = {}
+        for page, answer in zip(pages, answers, strict=True):
+            record = self._contract.decode_answer("pageRecord", answer)
+            found[page.boundary, page.index] = PageStanding(
+                PageStatus(record.status), int(record.revealFrom), int(record.revealUntil)
+            )
+        return found
+
+
 class OutcomeWatch:
     """Tells what the contract did not take from transactions that are final."""
 
@@ -151,6 +225,14 @@ class OutcomeWatch:
                     meter_id=event.arguments["meterId"],
                     sequence=event.arguments["sequence"],
                     reason=self._error_names.get(selector, "0x" + selector.hex()),
+                )
+            elif event.name == "PageEntrySkipped":
+                _log.warning(
+                    "entry of a page not taken",
+                    business_key=row.business_key,
+                    meter_id=event.arguments["meterId"],
+                    boundary=event.arguments["boundary"],
+                    reason=event.arguments["reason"],
                 )
             elif event.name == "MeterQuarantined":
                 _log.critical(

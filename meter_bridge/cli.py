@@ -124,6 +124,35 @@ def adopt(config_path: Path, meter_id: int) -> None:
     click.echo(f"meter {meter_id}: boundaries after {after} (unix seconds) will be signed")
 
 
+@cli.command()
+@CONFIG_OPTION
+@click.argument("page_id", metavar="BOUNDARY/INDEX")
+@click.option("--meter", "meter_id", type=int, help="Only this meter's entry, with its signature.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document instead of a table.")
+def page(config_path: Path, page_id: str, meter_id: int | None, as_json: bool) -> None:
+    """Show a page as whoever reveals it needs it, or one meter's entry as its owner needs it.
+
+    Works beside a running bridge. What a page holds is secret until it is revealed.
+    """
+    from meter_bridge.page_views import entry_view, open_page, page_view
+
+    try:
+        store, found = open_page(_load(config_path), page_id)
+        document = page_view(found) if meter_id is None else entry_view(store, found, meter_id)
+    except EnergyGridError as error:
+        _fail(error)
+    if as_json:
+        click.echo(json.dumps(document, indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("field", "value", title=f"Page {page_id}")
+    for name, value in document.items():
+        table.add_row(name, str(value))
+    Console().print(table)
+
+
 @cli.command("mqtt-acl")
 @CONFIG_OPTION
 @click.argument("folder", type=click.Path(path_type=Path))

@@ -129,10 +129,14 @@ class Source(_Section):
 
 
 class SubmitMode(StrEnum):
-    """How a meter's readings go to the chain: each under its own signature, or a day under one."""
+    """How a meter's readings go to the chain.
+
+    Each under its own signature, a day under one, or many meters' in a page under one hash.
+    """
 
     SINGLE = "single"
     DAY = "day"
+    PAGE = "page"
 
 
 def is_loopback(host: str) -> bool:
@@ -184,6 +188,16 @@ class SubmissionSection(_Section):
     day_deadline_seconds: int = Field(default=6 * 3_600, ge=0, le=20 * 3_600)
     cycle_seconds: float = Field(default=1.0, ge=0.01, le=60)
     max_in_flight: int = Field(default=16, ge=1, le=64)
+
+
+class PagesSection(_Section):
+    """Pages of readings; the relayer's account is the bridge that commits them."""
+
+    page_size: int = Field(default=400, ge=1, le=512)
+    deadline_seconds: int = Field(default=120, ge=0, le=3_600)
+    join: bool = True
+    reveal: bool = True
+    export_folder: Path | None = None
 
 
 class MqttSection(_Section):
@@ -314,6 +328,7 @@ class BridgeConfig(_Section):
     store: StoreSection
     clock: ClockSection = ClockSection()
     submission: SubmissionSection = SubmissionSection()
+    pages: PagesSection = PagesSection()
     mqtt: MqttSection | None = None
     meter: tuple[MeterSection, ...] = Field(min_length=1)
 
@@ -409,6 +424,7 @@ _PATH_NAMES: Final = frozenset(
         "certificate_file",
         "deployment",
         "encryption_key_file",
+        "export_folder",
         "key_file",
         "keystore",
         "lock_folder",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import structlog
@@ -19,7 +19,7 @@ from energy_grid.units import SECONDS_PER_DAY, UnixSeconds
 from meter_bridge import checks
 from meter_bridge.checks import Finding
 from meter_bridge.clock import Clock
-from meter_bridge.config import SourceKind, SubmissionSection, SubmitMode
+from meter_bridge.config import PagesSection, SourceKind, SubmissionSection, SubmitMode
 from meter_bridge.counters import Counters
 from meter_bridge.errors import RegistryError, TelegramRejected
 from meter_bridge.forms import (
@@ -31,6 +31,7 @@ from meter_bridge.forms import (
     start_of_day,
 )
 from meter_bridge.meters import Meter
+from meter_bridge.pager import Encode, Pager, PagesView
 from meter_bridge.readers.base import Arrival
 from meter_bridge.registry import RegisteredMeter
 from meter_bridge.snapshots import Registers, Snapshot, snapshot_of
@@ -43,9 +44,6 @@ CLOCK_AHEAD_SECONDS = 60
 DAYS_COMPARED = 14
 """V17: how many days a day's energy is compared with."""
 REJECTION_LOG_SECONDS = 60.0
-
-Encode = Callable[..., bytes]
-"""Encodes a call of SmartMeter: function name and arguments."""
 
 
 class Engine:
@@ -60,6 +58,9 @@ class Engine:
         chain_id: its chain.
         encode: encodes the contract's calls.
         reorder_seconds: how long telegrams over MQTT may overtake each other.
+        clock_source: `system` or `chain`, which bounds delays differently.
+        pages: how readings are gathered into pages.
+        bridge: account that commits pages, empty if no meter is reported in pages.
     """
 
     def __init__(
@@ -74,6 +75,8 @@ class Engine:
         encode: Encode,
         reorder_seconds: float = 0.0,
         clock_source: str = "system",
+        pages: PagesSection | None = None,
+        bridge: str = "",
     ) -> None:
         self.store = store
         self.meters = {meter.meter_id: meter for meter in meters}
@@ -90,12 +93,24 @@ class Engine:
         self._readings_wait_since: float | None = None
         self._rejection_logged_at: dict[tuple[int, str], float] = {}
         store.bind(chain_id, smart_meter)
+        self.pager = Pager(
+            store,
+            [meter for meter in self.meters.values() if meter.config.mode is SubmitMode.PAGE],
+            pages or PagesSection(),
+            bridge=bridge,
+            smart_meter=smart_meter,
+            domain=self._domain,
+            encode=encode,
+            batch_size=submission.batch_size,
+            counters=self.counters,
+        )
         self.reload()
 
     def reload(self) -> None:
         """Take over what is on disk, at the start and after a transaction that failed."""
         for meter in self.meters.values():
             meter.reload(self.store)
+        self.pager.reload()
 
     def register(self, found: dict[int, RegisteredMeter | RegistryError]) -> None:
         """Take over what the chain knows of the meters."""
@@ -234,12 +249,7 @@ class Engine:
             now = self._clock.now(fresh=True)
             if not self._has_work(now, host_now):
                 return False
-        before = (
-            self.counters.snapshots_accepted,
-            self.counters.snapshots_refused,
-            self.counters.readings_signed,
-            self.counters.days_signed,
-        )
+        before = self.counters.signed()
         try:
             with self.store.transaction() as connection:
                 for meter in self._able():
@@ -251,12 +261,7 @@ class Engine:
                 sent = self._sign_due(connection, now, host_now)
         except BaseException:
             # Memory went ahead of the disk: the disk is what holds.
-            (
-                self.counters.snapshots_accepted,
-                self.counters.snapshots_refused,
-                self.counters.readings_signed,
-                self.counters.days_signed,
-            ) = before
+            self.counters.restore(before)
             self.reload()
             raise
         return sent
@@ -265,14 +270,14 @@ class Engine:
         return [meter for meter in self.meters.values() if not meter.problem]
 
     def _has_work(self, now: int, host_now: float) -> bool:
-        return any(
+        return self.pager.is_due(now) or any(
             self._may_sign(meter, now) or meter.next_settled(now, host_now, self._reorder_seconds)
             for meter in self._able()
         )
 
     def _may_sign(self, meter: Meter, now: int) -> bool:
-        """Whether the meter's unsigned snapshots are worth a look."""
-        if not meter.unsigned:
+        """Whether the meter's unsigned snapshots are worth a look; pages are the pager's."""
+        if not meter.unsigned or meter.config.mode is SubmitMode.PAGE:
             return False
         if meter.config.mode is SubmitMode.SINGLE or meter.is_plan_due:
             return True
@@ -304,6 +309,7 @@ class Engine:
         meter.history.append(snapshot)
         meter.unsigned.append(Accepted(snapshot, sequence, None))
         meter.is_plan_due = True
+        self.pager.decided(meter)
 
     def _day_findings(
         self, meter: Meter, snapshot: Snapshot, registered: RegisteredMeter
@@ -341,7 +347,7 @@ class Engine:
         sent = self._sign_readings(connection, readings, host_now)
         for meter, day in days:
             self._sign_day(connection, meter, day)
-        return sent or bool(days)
+        return self.pager.seal_due(connection, now) or sent or bool(days)
 
     def _plan(self, meter: Meter, now: int) -> FormPlan:
         if meter.config.mode is SubmitMode.SINGLE:
@@ -439,6 +445,23 @@ class Engine:
 
     def _enqueue(self, connection: Any, business_key: str, call: bytes) -> None:
         self.store.outbox.enqueue(business_key, self._smart_meter, call, connection=connection)
+
+    def tend_pages(self, view: PagesView) -> bool:
+        """Look after pages on chain: join, reveal, answer, or submit signed readings instead.
+
+        Returns:
+            Whether anything was put into the outbox.
+
+        Raises:
+            StoreUnavailableError: nothing was stored.
+        """
+        if self.blocked:
+            return False
+        try:
+            return self.pager.tend(view)
+        except BaseException:
+            self.reload()
+            raise
 
     def adopt(self, meter_id: int, host_now: float | None = None) -> UnixSeconds:
         """Go on from what is on chain, for a store that is new or restored from a backup.

@@ -47,9 +47,13 @@ class DeviceKey:
     def __repr__(self) -> str:
         return f"DeviceKey({self.address})"
 
-    def sign(self, message: eip712.MeterReading | eip712.MeterDay, domain: bytes) -> bytes:
-        """Sign a reading or a day for a contract's domain."""
+    def sign(self, message: eip712.Message, domain: bytes) -> bytes:
+        """Sign a reading, a day or a consent for a contract's domain."""
         return eip712.sign(message, domain, self._private_key)
+
+    def sign_digest(self, digest: bytes) -> bytes:
+        """Sign a digest of `eip712.digest`: for who needs the digest as well."""
+        return eip712.sign_digest(digest, self._private_key)
 
     def sign_typed_data(self, message: dict[str, Any]) -> tuple[bytes, bytes]:
         """Digest and signature of any other EIP-712 message (registration)."""

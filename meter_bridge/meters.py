@@ -10,7 +10,7 @@ from energy_grid.units import SECONDS_PER_DAY, SLOTS_PER_DAY
 from meter_bridge.config import MeterSection
 from meter_bridge.errors import RegistryError, StoreConflictError
 from meter_bridge.keys import DeviceKey
-from meter_bridge.registry import RegisteredMeter
+from meter_bridge.registry import PagingStanding, RegisteredMeter
 from meter_bridge.snapshots import Registers, Snapshot
 from meter_bridge.store import Accepted, MeterRecord, Store
 from meter_bridge.telegrams.telegram import FrameReader
@@ -32,6 +32,7 @@ class Meter:
         previous: registers of the last accepted snapshot, or where the chain's record starts.
         newest_decided: newest boundary decided.
         is_plan_due: whether what to sign must be thought over, since something was decided.
+        paging: the meter's dealings with bridges on chain; None before it was looked up.
     """
 
     config: MeterSection
@@ -47,6 +48,7 @@ class Meter:
     history: deque[Snapshot] = field(default_factory=lambda: deque(maxlen=HISTORY_SNAPSHOTS))
     unsigned: list[Accepted] = field(default_factory=list)
     is_plan_due: bool = True
+    paging: PagingStanding | None = None
 
     @property
     def meter_id(self) -> int:
@@ -72,6 +74,13 @@ class Meter:
             self.history.extend(a.snapshot for a in store.accepted(self.meter_id, since, boundary))
             if self.previous is None or boundary > self.previous.boundary:
                 self.previous = last.snapshot.registers
+
+    def registers_before(self, boundary: int) -> Registers | None:
+        """Registers on record before a boundary of the last day."""
+        for snapshot in reversed(self.history):
+            if snapshot.boundary < boundary:
+                return snapshot.registers
+        return None if self.record is None else self.record.base
 
     def record_from(self, base: Registers, signs_after: int, equipment: str) -> MeterRecord:
         """A record that goes on from registers on chain."""

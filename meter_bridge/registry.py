@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Final, Protocol
 
 from energy_grid.day_words import LaneWidth
@@ -67,6 +68,56 @@ class RegisteredMeter:
     def baseline_at(self) -> UnixSeconds:
         """Time of reading number 0."""
         return UnixSeconds(self.first_slot * SLOT_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Accusation:
+    """An entry of a page that a signed reading contradicts, and that waits for our answer."""
+
+    boundary: int
+    answer_until: int
+
+
+@dataclass(frozen=True, slots=True)
+class PagingStanding:
+    """A meter's dealings with bridges on chain.
+
+    Args:
+        bridge: account that reports it in pages, empty if none.
+        since: first boundary that may come in a page.
+        demanded_from: first boundary that only a signed reading may report, 0 if none.
+        demanded_until: last such boundary.
+        accusation: against that bridge, None if there is none.
+    """
+
+    bridge: str
+    since: int
+    demanded_from: int = 0
+    demanded_until: int = 0
+    accusation: Accusation | None = None
+
+    def may_report(self, bridge: str, boundary: int) -> bool:
+        """Whether the chain would take the meter's entry from a page of this bridge."""
+        is_demanded = self.demanded_from <= boundary <= self.demanded_until
+        return self.bridge == bridge and boundary >= self.since and not is_demanded
+
+
+class PageStatus(IntEnum):
+    """Standing of a page, in the order of the contract's enum."""
+
+    NONE = 0
+    COMMITTED = 1
+    REVEALED = 2
+    WITHDRAWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class PageStanding:
+    """A page as it stands on chain."""
+
+    status: PageStatus
+    reveal_from: int
+    reveal_until: int
 
 
 class Registry(Protocol):

@@ -12,9 +12,10 @@ import structlog
 from energy_grid.errors import EnergyGridError, RetryableError
 from energy_grid.outbox import State
 from meter_bridge.assembly import Parts, readers_for
-from meter_bridge.chain import ChainRegistry
+from meter_bridge.chain import ChainPages, ChainRegistry
 from meter_bridge.clock import SkewWatch
 from meter_bridge.errors import StoreUnavailableError
+from meter_bridge.pager import PagesView
 from meter_bridge.readers.base import Arrival, Reader
 from meter_bridge.sending import SendingThread
 
@@ -30,6 +31,9 @@ REGISTRY_SECONDS: Final = 60.0
 REGISTRY_RETRY_SECONDS: Final = 2.0
 SKEW_SECONDS: Final = 5.0
 STATUS_SECONDS: Final = 60.0
+PAGES_SECONDS: Final = 10.0
+CHAIN_PAGES_SECONDS: Final = 1.0
+"""How often pages are looked after; by the chain's time hours may pass in a minute."""
 STORE_RETRY_SECONDS: Final = 1.0
 
 
@@ -52,6 +56,7 @@ class Service:
         self._inbox: asyncio.Queue[Arrival] = asyncio.Queue(INBOX_ARRIVALS)
         self._stop = asyncio.Event()
         self._skew = SkewWatch()
+        self._pages = parts.pages
 
     async def run(self) -> None:
         """Work until told to stop; then finish what has arrived."""
@@ -62,6 +67,7 @@ class Service:
         reading = [asyncio.ensure_future(reader.run(self._inbox.put)) for reader in self._readers]
         background = [
             asyncio.ensure_future(self._watch_chain()),
+            asyncio.ensure_future(self._watch_pages()),
             asyncio.ensure_future(self._report()),
         ]
         _log.info("bridge running", meters=len(self._engine.meters), readers=len(self._readers))
@@ -163,6 +169,47 @@ class Service:
             _log.warning("meters not looked up", reason=str(error))
         return all(meter.registered is not None for meter in self._engine.meters.values())
 
+    async def _watch_pages(self) -> None:
+        """Look after the pages on chain, never holding up the telegrams."""
+        if self._pages is None:
+            return
+        pause = CHAIN_PAGES_SECONDS if self._config.clock.source == "chain" else PAGES_SECONDS
+        next_round = 0.0
+        while True:
+            is_round = time.monotonic() >= next_round
+            try:
+                await self._tend_pages(self._pages, is_round=is_round)
+                if is_round:
+                    next_round = time.monotonic() + REGISTRY_SECONDS
+            except RetryableError as error:
+                _log.warning("pages not looked after", reason=str(error))
+            await asyncio.sleep(pause)
+
+    async def _tend_pages(self, chain: ChainPages, *, is_round: bool) -> None:
+        pager = self._engine.pager
+        pages = pager.pages.open()
+        meters = [
+            meter.meter_id
+            for meter in pager.meters
+            if is_round or meter.paging is None or meter.paging.bridge != chain.bridge
+        ]
+
+        def look() -> PagesView:
+            return PagesView(
+                now=chain.now(),
+                is_active=chain.is_active(),
+                meters=chain.meters(meters),
+                pages=chain.pages(pages),
+            )
+
+        view = await asyncio.to_thread(look)
+        for key in pager.refused_reveals():
+            self._outbox.retry(key)
+        if self._engine.tend_pages(view):
+            self._sending.wake()
+        if self._config.pages.export_folder is not None:
+            pager.export(self._config.pages.export_folder)
+
     async def _compare_clocks(self) -> None:
         """Stop signing while the host's clock and the chain's are too far apart."""
         try:
@@ -199,6 +246,7 @@ class Service:
         try:
             waiting = self._outbox.count(*(state for state in State if state.is_open))
             failed = self._outbox.count(State.FAILED)
+            pages_open = self._engine.pager.pages.count_open()
         except RetryableError as error:
             _log.error("status: the store cannot be read", reason=str(error))
             return
@@ -213,6 +261,7 @@ class Service:
             blocked=self._engine.blocked,
             outbox_open=waiting,
             outbox_failed=failed,
+            pages_open=pages_open,
             framing=framing,
             **self._engine.counters.as_fields(),
         )

@@ -214,7 +214,7 @@ class Store:
 
     def meter(self, meter_id: int) -> MeterRecord | None:
         """What is known of a meter, None before its first contact."""
-        row = self._read(
+        row = self.read(
             "SELECT meter_id, device_key, equipment, signs_after, base_boundary, base_import_wh,"
             " base_export_wh FROM bridge_meters WHERE meter_id = ?",
             meter_id,
@@ -253,7 +253,7 @@ class Store:
 
     def candidates(self, meter_id: int) -> list[tuple[Snapshot, float]]:
         """A meter's snapshots not decided yet and when each arrived (host time), oldest first."""
-        rows = self._read(
+        rows = self.read(
             f"SELECT {_COLUMNS}, arrived_at FROM bridge_candidates"  # noqa: S608
             " WHERE meter_id = ? ORDER BY boundary",
             meter_id,
@@ -297,14 +297,14 @@ class Store:
 
     def is_decided(self, meter_id: int, boundary: int) -> bool:
         """Whether a boundary has its snapshot."""
-        found = self._read(
+        found = self.read(
             "SELECT 1 FROM bridge_snapshots WHERE meter_id = ? AND boundary = ?", meter_id, boundary
         ).fetchone()
         return found is not None
 
     def last_decided(self, meter_id: int) -> int | None:
         """Newest boundary with a snapshot, accepted or refused."""
-        found = self._read(
+        found = self.read(
             "SELECT max(boundary) FROM bridge_snapshots WHERE meter_id = ?", meter_id
         ).fetchone()[0]
         return None if found is None else int(found)
@@ -329,7 +329,7 @@ class Store:
 
     def midnights(self, meter_id: int, until: int, count: int) -> list[Snapshot]:
         """Up to `count` accepted snapshots at UTC midnights up to `until`, newest first."""
-        rows = self._read(
+        rows = self.read(
             f"SELECT {_COLUMNS} FROM bridge_snapshots WHERE meter_id = ?"  # noqa: S608
             " AND verdict = 'accepted' AND boundary % ? = 0 AND boundary <= ?"
             " ORDER BY boundary DESC LIMIT ?",
@@ -342,7 +342,7 @@ class Store:
 
     def findings(self, meter_id: int, boundary: int) -> list[Finding]:
         """What was remarkable about a snapshot."""
-        row = self._read(
+        row = self.read(
             "SELECT findings FROM bridge_snapshots WHERE meter_id = ? AND boundary = ?",
             meter_id,
             boundary,
@@ -352,7 +352,7 @@ class Store:
 
     def counts(self) -> dict[str, int]:
         """Snapshots by verdict and form, for the status line."""
-        rows = self._read(
+        rows = self.read(
             "SELECT coalesce(form, verdict), count(*) FROM bridge_snapshots GROUP BY 1"
         ).fetchall()
         return {str(row[0]): int(row[1]) for row in rows}
@@ -395,7 +395,7 @@ class Store:
 
     def signatures(self, business_key: str | None = None) -> list[Signature]:
         """Signatures sent under a business key, or all."""
-        rows = self._read(
+        rows = self.read(
             "SELECT meter_id, form, boundary, sequence, digest, signature, business_key"
             " FROM bridge_signatures WHERE ? IS NULL OR business_key = ?"
             " ORDER BY boundary, meter_id",
@@ -407,7 +407,7 @@ class Store:
         ]
 
     def _accepted(self, condition: str, *values: int) -> list[Accepted]:
-        rows = self._read(
+        rows = self.read(
             f"SELECT {_COLUMNS}, sequence, form FROM bridge_snapshots"  # noqa: S608
             f" WHERE meter_id = ? AND verdict = 'accepted' AND {condition} ORDER BY boundary",
             *values,
@@ -420,7 +420,12 @@ class Store:
             for row in rows
         ]
 
-    def _read(self, statement: str, *values: object) -> sqlite3.Cursor:
+    def read(self, statement: str, *values: object) -> sqlite3.Cursor:
+        """Run a query.
+
+        Raises:
+            StoreUnavailableError: the file cannot be read.
+        """
         try:
             return self.outbox.connection.execute(statement, values)
         except (sqlite3.Error, OutboxStorageError) as error:

@@ -119,9 +119,14 @@ class Bench:
             chain_id=CHAIN_ID,
             encode=self._encode,
             reorder_seconds=self.reorder_seconds,
+            **self.engine_options(),
         )
         meter_ids = range(1, self.meters + 1)
         self.engine.register({m: registered(m, **self.registration) for m in meter_ids})
+
+    def engine_options(self) -> dict[str, Any]:
+        """More arguments of the engine."""
+        return {}
 
     @property
     def store(self) -> Store:
