@@ -254,12 +254,7 @@ def digest(message: Message, domain_separator: bytes) -> bytes:
 
 def sign(message: Message, domain_separator: bytes, private_key: bytes) -> bytes:
     """Sign a message: 65 bytes `r | s | v` with low s and v 27 or 28."""
-    return sign_digest(digest(message, domain_separator), private_key)
-
-
-def sign_digest(message_digest: bytes, private_key: bytes) -> bytes:
-    """Sign a digest: for who needs the digest as well."""
-    signature = PrivateKey(private_key).sign_msg_hash(message_digest)
+    signature = PrivateKey(private_key).sign_msg_hash(digest(message, domain_separator))
     return signature.to_bytes()[:64] + bytes([27 + signature.v])
 
 

@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Final
 
 from energy_grid.slots import reading_deadline
-from energy_grid.units import SECONDS_PER_DAY, SLOT_SECONDS, SLOTS_PER_DAY, Wh
+from energy_grid.units import SECONDS_PER_DAY, SLOT_SECONDS, SLOTS_PER_DAY
 from meter_bridge.registry import RegisteredMeter
 from meter_bridge.snapshots import BOUNDARY_WARNING_SECONDS, Registers, Snapshot
 
@@ -62,23 +62,6 @@ class Finding:
     rule: str
     severity: Severity
     message: str
-
-
-@dataclass(frozen=True, slots=True)
-class SlotDifference:
-    """What both registers moved between two neighbouring snapshots one slot apart."""
-
-    import_wh: Wh
-    export_wh: Wh
-
-
-@dataclass(frozen=True, slots=True)
-class Differences:
-    """Register differences of a stretch, rollover undone."""
-
-    import_wh: Wh
-    export_wh: Wh
-    slots: int
 
 
 def difference(earlier_wh: int, later_wh: int, width_wh: int) -> int | None:
@@ -170,13 +153,13 @@ def findings(
     if missing:
         found.append(_warning("V9", f"{missing} boundaries missing before this one"))
     found += _device_findings(previous, snapshot)
-    series = slot_differences([*history, snapshot], meter.register_width_wh)
+    imports, exports = slot_energies(history, snapshot, meter.register_width_wh)
     for name, cap_wh, values in (
-        ("import", meter.import_cap_wh, [slot.import_wh for slot in series]),
-        ("export", meter.export_cap_wh, [slot.export_wh for slot in series]),
+        ("import", meter.import_cap_wh, imports),
+        ("export", meter.export_cap_wh, exports),
     ):
         found += _pattern_findings(name, cap_wh, values)
-    if len(series) == SLOTS_PER_DAY and not any(s.import_wh or s.export_wh for s in series):
+    if len(imports) == SLOTS_PER_DAY and not (any(imports) or any(exports)):
         found.append(_warning("V20", "no energy in either direction for 24 h"))
     return found
 
@@ -215,19 +198,30 @@ def day_use_findings(midnights: Sequence[Snapshot], width_wh: int) -> list[Findi
     return daily_findings(days[1:], days[0]) if days else []
 
 
-def slot_differences(snapshots: Sequence[Snapshot], width_wh: int) -> list[SlotDifference]:
-    """Energies of the unbroken run of slots that ends with the last snapshot."""
-    series: list[SlotDifference] = []
-    for earlier, later in reversed(list(pairwise(snapshots))):
-        if later.boundary - earlier.boundary != SLOT_SECONDS:
+def slot_energies(
+    history: Sequence[Snapshot], snapshot: Snapshot, width_wh: int
+) -> tuple[list[int], list[int]]:
+    """Import and export of the unbroken run of slots that ends with a snapshot, oldest first."""
+    imports: list[int] = []
+    exports: list[int] = []
+    boundary, import_wh, export_wh = snapshot.boundary, snapshot.import_wh, snapshot.export_wh
+    for earlier in reversed(history):
+        if boundary - earlier.boundary != SLOT_SECONDS:
             break
-        import_wh = difference(earlier.import_wh, later.import_wh, width_wh)
-        export_wh = difference(earlier.export_wh, later.export_wh, width_wh)
-        if import_wh is None or export_wh is None:
+        imported: int | None = import_wh - earlier.import_wh
+        exported: int | None = export_wh - earlier.export_wh
+        if import_wh < earlier.import_wh:
+            imported = difference(earlier.import_wh, import_wh, width_wh)
+        if export_wh < earlier.export_wh:
+            exported = difference(earlier.export_wh, export_wh, width_wh)
+        if imported is None or exported is None:
             break
-        series.append(SlotDifference(Wh(import_wh), Wh(export_wh)))
-    series.reverse()
-    return series
+        imports.append(imported)
+        exports.append(exported)
+        boundary, import_wh, export_wh = earlier.boundary, earlier.import_wh, earlier.export_wh
+    imports.reverse()
+    exports.reverse()
+    return imports, exports
 
 
 def daily_findings(

@@ -390,7 +390,7 @@ class Engine:
         for meter, accepted in batch:
             message = reading_of(accepted)
             digest = eip712.digest(message, self._domain)
-            signed.append((meter, accepted, message, digest, meter.key.sign(message, self._domain)))
+            signed.append((meter, accepted, message, digest, meter.key.sign_digest(digest)))
         fingerprint = hashlib.sha256(b"".join(item[3] for item in signed)).hexdigest()[:32]
         business_key = f"readings/{fingerprint}"
         self.store.put_signatures(

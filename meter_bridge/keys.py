@@ -36,12 +36,15 @@ def read_secret_file(path: Path, what: str) -> str:
 class DeviceKey:
     """The key of one meter: signs readings and days, never shows itself."""
 
-    __slots__ = ("_private_key", "address")
+    __slots__ = ("_private_key", "_signer", "address")
 
     def __init__(self, private_key: bytes) -> None:
+        from coincurve import PrivateKey as Signer
         from eth_keys.datatypes import PrivateKey
 
         self._private_key = private_key
+        # Made once: it costs more than a signature.
+        self._signer = Signer(private_key)
         self.address: str = PrivateKey(private_key).public_key.to_checksum_address()
 
     def __repr__(self) -> str:
@@ -49,11 +52,12 @@ class DeviceKey:
 
     def sign(self, message: eip712.Message, domain: bytes) -> bytes:
         """Sign a reading, a day or a consent for a contract's domain."""
-        return eip712.sign(message, domain, self._private_key)
+        return self.sign_digest(eip712.digest(message, domain))
 
     def sign_digest(self, digest: bytes) -> bytes:
-        """Sign a digest of `eip712.digest`: for who needs the digest as well."""
-        return eip712.sign_digest(digest, self._private_key)
+        """Sign a digest of `eip712.digest`: the same 65 bytes as `eip712.sign` gives."""
+        signature = self._signer.sign_recoverable(digest, hasher=None)
+        return bytes(signature[:64]) + bytes([27 + signature[64]])
 
     def sign_typed_data(self, message: dict[str, Any]) -> tuple[bytes, bytes]:
         """Digest and signature of any other EIP-712 message (registration)."""

@@ -10,8 +10,9 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from enum import StrEnum
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -100,6 +101,7 @@ _SCHEMA: Final = (
 
 _FIELDS: Final = tuple(field.name for field in fields(Snapshot))
 _COLUMNS: Final = ", ".join(_FIELDS)
+_in_order: Final = attrgetter(*_FIELDS)
 _MARKS: Final = ", ".join("?" * len(_FIELDS))
 
 
@@ -287,7 +289,7 @@ class Store:
                 *_values(snapshot),
                 "refused" if sequence is None else "accepted",
                 sequence,
-                json.dumps([asdict(finding) for finding in found]),
+                json.dumps([_as_json(finding) for finding in found]) if found else "[]",
             ),
         )
         connection.execute(
@@ -434,8 +436,16 @@ class Store:
             ) from error
 
 
+def _as_json(finding: Finding) -> dict[str, str]:
+    return {
+        "rule": finding.rule,
+        "severity": finding.severity.value,
+        "message": finding.message,
+    }
+
+
 def _values(snapshot: Snapshot) -> tuple[Any, ...]:
-    return tuple(getattr(snapshot, name) for name in _FIELDS)
+    return _in_order(snapshot)
 
 
 def _snapshot(row: Sequence[Any]) -> Snapshot:

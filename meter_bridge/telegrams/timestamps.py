@@ -31,6 +31,9 @@ class Seasons(StrEnum):
     AS_FLAGGED = "as_flagged"
 
 
+_FIRST_YEAR_OF_1900S: Final = 69
+
+
 def parse_timestamp(
     text: str, zone: tzinfo, seasons: Seasons, *, accept_unflagged: bool = False
 ) -> UnixSeconds:
@@ -51,7 +54,11 @@ def parse_timestamp(
             "timestamp", "malformed timestamp", expected="YYMMDDhhmmss and S or W", found=text[:32]
         )
     try:
-        local = datetime.strptime(match[1], "%y%m%d%H%M%S")
+        digits = match[1]
+        year, month, day, hour, minute, second = (int(digits[n : n + 2]) for n in range(0, 12, 2))
+        # Two digits of the year as POSIX reads them; no meter is older than 1969.
+        century = 2_000 if year < _FIRST_YEAR_OF_1900S else 1_900
+        local = datetime(century + year, month, day, hour, minute, second)
     except ValueError as error:
         raise TelegramRejected("timestamp", "no such date or time", found=text) from error
     if not match[2]:
