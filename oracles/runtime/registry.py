@@ -27,6 +27,7 @@ ENTRIES: Final[dict[str, Entry]] = {
     "clearing": Entry("oracles.engine.keepers:CLEARING", 9_101),
     "matching": Entry("oracles.engine.keepers:MATCHING", 9_102),
     "settlement": Entry("oracles.settling.keepers:SETTLEMENT", 9_103),
+    "guardian": Entry("oracles.guardian.keepers:GUARDIAN", 9_104),
 }
 """Keepers by name. Names are fixed: unit files and start scripts use them."""
 
