@@ -16,6 +16,7 @@ from energy_grid.deployments import (
 )
 from energy_grid.errors import ConfigurationError
 from energy_grid.rpc import Rpc
+from energy_grid.rpc_pool import PoolPolicy, open_rpc
 from energy_grid.settings import ChainSettings
 
 
@@ -55,13 +56,14 @@ def require_free_port(port: int, purpose: str, host: str = "127.0.0.1") -> None:
 
 
 def open_chain(settings: ChainSettings) -> Chain:
-    """Connect to the node, check that chain, deployment file and contracts fit each other.
+    """Connect to the node or nodes, check that chain, deployment file and contracts fit each other.
 
     Raises:
         NodeUnreachableError: no node answers.
         ConfigurationError: another chain, no or another chain's deployment file, no contracts.
     """
-    rpc = Rpc(settings.rpc_url)
+    policy = PoolPolicy(stale_head_seconds=settings.rpc_stale_head_seconds)
+    rpc = open_rpc(settings.rpc_url, policy=policy)
     rpc.require_chain_id(settings.chain_id)
     path = deployment_path(settings.chain_id, settings.deployments_folder or DEPLOYMENTS_FOLDER)
     return load_chain(rpc, path)

@@ -24,7 +24,7 @@ DEFAULT_TIMEOUT_SECONDS: Final = 30.0
 MAX_BATCH: Final = 200
 """Calls in one HTTP request; hosted nodes limit batches."""
 
-_LIMIT_EXCEEDED: Final = -32005
+LIMIT_EXCEEDED: Final = -32005
 """JSON-RPC error code for too many calls."""
 _TOO_MANY_REQUESTS: Final = 429
 _SERVER_ERROR: Final = 500
@@ -157,6 +157,9 @@ class Rpc:
     def watch(self, address: str) -> None:
         """Compare nodes by this account's transactions too; with one node there is nothing to."""
 
+    def distrust(self, reason: str) -> None:
+        """The node contradicts what is known: with several, let another one answer."""
+
     def refresh(self) -> None:
         """Compare the nodes if that was long ago; with one node there is nothing to compare."""
 
@@ -180,7 +183,7 @@ class Rpc:
             RpcResponseError: the node refused, `ExecutionRevertedError` if a contract did.
         """
         request = self._request(method, params)
-        answer = self._post(request)
+        answer = self.post(request)
         if not isinstance(answer, dict):
             raise NodeAnswerError(
                 f"unexpected answer from {public_url(self.url)}",
@@ -203,7 +206,7 @@ class Rpc:
         for first in range(0, len(calls), MAX_BATCH):
             part = calls[first : first + MAX_BATCH]
             requests_ = [self._request(method, params) for method, params in part]
-            answers = self._post(requests_)
+            answers = self.post(requests_)
             if not isinstance(answers, list):
                 answers = [answers]
             by_id = {answer.get("id"): answer for answer in answers if isinstance(answer, dict)}
@@ -359,7 +362,13 @@ class Rpc:
     def _request(self, method: str, params: Sequence[Json]) -> dict[str, Json]:
         return {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": list(params)}
 
-    def _post(self, payload: Json) -> Json:
+    def post(self, payload: Json) -> Json:
+        """Send a request or a batch, and return the node's answer as it is.
+
+        Raises:
+            NodeUnreachableError: no answer.
+            NodeAnswerError: no JSON.
+        """
         body = json.dumps(payload)
         try:
             response = self._session.post(self.url, data=body, timeout=self.timeout_seconds)
@@ -414,7 +423,7 @@ class Rpc:
         revert = to_bytes(data) if isinstance(data, str) and data.startswith("0x") else b""
         if code == _EXECUTION_REVERTED or (revert and "revert" in text.lower()):
             raise ExecutionRevertedError(method, code, text, revert)
-        if code == _LIMIT_EXCEEDED:
+        if code == LIMIT_EXCEEDED:
             raise NodeBusyError(self.url, text)
         raise RpcResponseError(method, code, text)
 

@@ -153,9 +153,19 @@ class Settings(BaseSettings):
 
 
 class ChainSettings(Settings):
-    """What every process needs that talks to the chain."""
+    """What every process needs that talks to the chain.
+
+    Attributes:
+        rpc_url: the node; several with commas between them, the preferred one first.
+        rpc_stale_head_seconds: with several nodes, one without a new block for this long is not
+            trusted; None where blocks come only with transactions.
+        chain_id: id of the chain.
+        deployments_folder: where the deployment files are; None for the project's own.
+        log_level: least level that is logged.
+    """
 
     rpc_url: Annotated[str, Field(json_schema_extra=WEAK)] = "http://127.0.0.1:8545"
+    rpc_stale_head_seconds: float | None = Field(default=None, gt=0)
     chain_id: int = Field(default=31337, gt=0, json_schema_extra=WEAK)
     deployments_folder: Path | None = None
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")

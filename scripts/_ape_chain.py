@@ -33,7 +33,8 @@ class ProviderRpc(Rpc):
         self.url = getattr(provider, "connection_str", None) or provider.name
         self._provider = provider
 
-    def _post(self, payload: Json) -> Json:
+    def post(self, payload: Json) -> Json:
+        """Send a request or a batch through the provider."""
         if isinstance(payload, list):
             return [self._one(request) for request in payload]
         return self._one(payload)

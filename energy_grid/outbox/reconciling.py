@@ -122,7 +122,7 @@ class Reconciler:
             )
         work.see(head)
         is_same = anchor is not None and bool(answers[2]) and answers[2]["hash"] == anchor.hash
-        if anchor is not None and not is_same:
+        if anchor is not None and not is_same and head.number >= anchor.number:
             work.counters.reorgs += 1
             work.on_edge(Edge.REORG_SEEN)
             _log.warning("chain reorganised", block=anchor.number, head=head.number)

@@ -14,6 +14,7 @@ import structlog
 from energy_grid.outbox.edges import Edge
 from energy_grid.outbox.errors import (
     DeepReorgError,
+    NodeBehindError,
     NodeBlindError,
     NodeRefusedError,
     OutboxError,
@@ -200,6 +201,9 @@ class Sender:
             sent, refused = self._send(found)
         except (NodeUnreachableError, NodeAnswerError) as error:
             alarms.set(AlarmName.RPC_DOWN, str(error))
+            raise
+        except NodeBehindError as error:
+            self.rpc.distrust(error.problem)
             raise
         except (NodeRefusedError, DeepReorgError):
             self._judge_funds()

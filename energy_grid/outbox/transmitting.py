@@ -125,20 +125,20 @@ class Transmitter:
         )
         is_due = waited >= self._work.bump_after_blocks
         is_old = time.time() - (newest.broadcast_at or 0.0) >= self._work.resend_after_seconds
-        if row.state is State.SIGNED:
-            try:
-                self.broadcast(row, attempts)
-            except NodeRefusedError:
-                if not (is_due and is_next and self._raise_fees(row, attempts)):
-                    raise
+        if row.state is State.SENT and not (is_due or is_old):
             return
-        if not (is_due or is_old):
+        may_raise = is_due and (is_next or self._is_underpriced(newest))
+        if row.state is State.SENT and not is_old and self._is_known(newest):
+            if may_raise:
+                self._raise_fees(row, attempts)
             return
-        if is_old or not self._is_known(newest):
-            self._work.counters.rebroadcasts += 1
+        self._work.counters.rebroadcasts += row.state is State.SENT
+        try:
             self.broadcast(row, attempts)
-        elif is_next or self._is_underpriced(newest):
-            self._raise_fees(row, attempts)
+        except NodeRefusedError:
+            # A node drops what offers less than the base fee, and takes it only for more.
+            if not (may_raise and self._raise_fees(row, attempts)):
+                raise
 
     def _is_underpriced(self, attempt: Attempt) -> bool:
         head = self._work.head
