@@ -24,6 +24,12 @@ ELSEWHERE = {
     "::test_i20__any_relayer_and_any_actions__each_signature_at_most_once",
     "I-21": "tests/differential/test_clearing_bound.py"
     "::test_clear__every_tick_in_use__costs_no_more_than_the_bound",
+    "I-22": "tests/differential/test_oracle_fault_subsets.py"
+    "::test_i22__every_fault_subset__median_within_the_honest_values",
+    "I-23": "tests/differential/test_oracle_rounds.py"
+    "::test_i23_i24__any_actions__rounds_rise_and_ok_can_be_trusted",
+    "I-24": "tests/differential/test_oracle_rounds.py"
+    "::test_i23_i24__any_actions__rounds_rise_and_ok_can_be_trusted",
 }
 """Due ids whose living test is a test of its own, not a step of the machine."""
 
