@@ -200,6 +200,13 @@ class PagesSection(_Section):
     export_folder: Path | None = None
 
 
+class OpsSection(_Section):
+    """Where health and metrics are served; nowhere without a port. There is no login."""
+
+    host: str = "127.0.0.1"
+    port: int | None = Field(default=None, ge=0, le=65_535)
+
+
 class MqttSection(_Section):
     """The broker; its session keeps what was not acknowledged."""
 
@@ -329,6 +336,7 @@ class BridgeConfig(_Section):
     clock: ClockSection = ClockSection()
     submission: SubmissionSection = SubmissionSection()
     pages: PagesSection = PagesSection()
+    ops: OpsSection = OpsSection()
     mqtt: MqttSection | None = None
     meter: tuple[MeterSection, ...] = Field(min_length=1)
 

@@ -47,6 +47,8 @@ class SendingThread:
         self._thread = threading.Thread(target=self._run, name="sending", daemon=True)
         self.failure: EnergyGridError | None = None
         """Why the thread gave up, None while it works."""
+        self.problem = ""
+        """Why the last cycle sent nothing, empty if it went well."""
 
     def start(self) -> None:
         """Begin."""
@@ -55,6 +57,12 @@ class SendingThread:
     def wake(self) -> None:
         """Something was put into the outbox."""
         self._wake.set()
+
+    @property
+    def trouble(self) -> str:
+        """What keeps transactions from the chain now, empty if nothing does."""
+        alarms = self._sender.status().alarms
+        return self.problem or "; ".join(f"{alarm.name}: {alarm.detail}" for alarm in alarms)
 
     def stop(self, timeout_seconds: float = 30.0) -> None:
         """Finish the cycle under way and end; what is left stays in the outbox."""
@@ -74,6 +82,7 @@ class SendingThread:
                 self._watch.before_cycle()
                 cycle = self._sender.run_once()
                 self._watch.after_cycle()
+                self.problem = ""
                 pause = _FIRST_PAUSE_SECONDS
                 if cycle.sent or cycle.mined or cycle.failed:
                     _log.info("submission cycle", **_fields(cycle))
@@ -83,9 +92,11 @@ class SendingThread:
                     # Only confirmations are missing: no hurry.
                     wait = max(wait, 1.0)
             except RetryableError as error:
+                self.problem = str(error)
                 _log.warning("submission delayed", reason=str(error))
                 wait, pause = pause, min(2 * pause, _LONGEST_PAUSE_SECONDS)
             except EnergyGridError as error:
+                self.problem = str(error)
                 _log.critical("submission stopped", reason=str(error))
                 self.failure = error
                 return

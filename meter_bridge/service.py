@@ -10,7 +10,9 @@ from typing import Final
 import structlog
 
 from energy_grid.errors import EnergyGridError, RetryableError
+from energy_grid.ops import OpsServer
 from energy_grid.outbox import State
+from energy_grid.rpc import Rpc
 from meter_bridge.assembly import Parts, readers_for
 from meter_bridge.chain import ChainPages, ChainRegistry
 from meter_bridge.clock import SkewWatch
@@ -18,6 +20,7 @@ from meter_bridge.errors import StoreUnavailableError
 from meter_bridge.pager import PagesView
 from meter_bridge.readers.base import Arrival, Reader
 from meter_bridge.sending import SendingThread
+from meter_bridge.standing import LOOK_SECONDS, NODE_ANSWER_SECONDS, Standing, View
 
 _log = structlog.get_logger(__name__)
 
@@ -57,18 +60,33 @@ class Service:
         self._stop = asyncio.Event()
         self._skew = SkewWatch()
         self._pages = parts.pages
+        self._store_problem = ""
+        self._ended: set[str] = set()
+        self.standing = Standing()
+        ops = parts.config.ops
+        self._server = (
+            None
+            if ops.port is None
+            else OpsServer(
+                self.standing.health, self.standing.metrics, host=ops.host, port=ops.port
+            )
+        )
 
     async def run(self) -> None:
         """Work until told to stop; then finish what has arrived."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
+        if self._server is not None:
+            self._server.start()
         self._sending.start()
-        reading = [asyncio.ensure_future(reader.run(self._inbox.put)) for reader in self._readers]
+        reading = [asyncio.ensure_future(self._read(reader)) for reader in self._readers]
         background = [
             asyncio.ensure_future(self._watch_chain()),
             asyncio.ensure_future(self._watch_pages()),
             asyncio.ensure_future(self._report()),
+            asyncio.ensure_future(self._watch_standing()),
+            asyncio.ensure_future(self._watch_node()),
         ]
         _log.info("bridge running", meters=len(self._engine.meters), readers=len(self._readers))
         try:
@@ -82,6 +100,8 @@ class Service:
             self._advance()
             self._sending.stop()
             self.log_status()
+            if self._server is not None:
+                self._server.stop()
             _log.info("bridge stopped")
 
     async def _work(self, tasks: list[asyncio.Future[None]]) -> None:
@@ -107,6 +127,10 @@ class Service:
                     raise error
         stopping.cancel()
 
+    async def _read(self, reader: Reader) -> None:
+        await reader.run(self._inbox.put)
+        self._ended.add(reader.name)  # a file read to its end is not away
+
     def _drained(self) -> list[Arrival]:
         arrivals = []
         while not self._inbox.empty():
@@ -122,8 +146,10 @@ class Service:
         is_stored = True
         try:
             self._engine.take(arrivals)
+            self._store_problem = ""
         except RetryableError as error:
             is_stored = False
+            self._store_problem = str(error)
             self._engine.counters.store_refusals += len(arrivals)
             _log.error("telegrams not stored", count=len(arrivals), reason=str(error))
         for arrival in arrivals:
@@ -135,8 +161,10 @@ class Service:
         """Let the engine work; False if the store or the node is away."""
         try:
             if self._engine.advance():
+                self._store_problem = ""
                 self._sending.wake()
         except StoreUnavailableError as error:
+            self._store_problem = str(error)
             _log.error("nothing signed: the store cannot be written", reason=str(error))
             return False
         except RetryableError as error:
@@ -230,6 +258,64 @@ class Service:
         elif before and not is_off:
             _log.info("signing goes on")
 
+    async def _watch_node(self) -> None:
+        rpc = Rpc(self._config.chain.rpc_url, timeout_seconds=NODE_ANSWER_SECONDS)
+        while True:
+            await asyncio.to_thread(self.standing.look_at_node, rpc)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _watch_standing(self) -> None:
+        while True:
+            self.show()
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def show(self) -> None:
+        """Bring health and metrics up to date."""
+        meters = self._engine.meters.values()
+        away = tuple(
+            reader.name
+            for reader in self._readers
+            if not reader.is_connected and reader.name not in self._ended
+        )
+        waiting, failed, oldest, pages_open = 0, 0, None, 0
+        trouble, problem = "", self._store_problem
+        try:
+            waiting = self._outbox.count(State.PLANNED, State.SIGNED, State.SENT)
+            failed = self._outbox.count(State.FAILED)
+            oldest = self._outbox.oldest_unsent_at()
+            pages_open = self._engine.pager.pages.count_open()
+            trouble = self._sending.trouble
+        except RetryableError as error:
+            problem = str(error)
+        self.standing.show(
+            View(
+                sources_away=away,
+                sources=len(self._readers),
+                meters_unable=tuple(meter.problem for meter in meters if meter.problem),
+                meters=len(meters),
+                undecided=sum(len(meter.candidates) for meter in meters),
+                unsigned=sum(len(meter.unsigned) for meter in meters),
+                blocked=self._engine.blocked,
+                store_problem=problem,
+                sending_problem=trouble,
+                skew_seconds=self._skew.skew.ahead_seconds,
+                outbox_depth=waiting,
+                outbox_failed=failed,
+                oldest_unsent_seconds=0.0 if oldest is None else max(time.time() - oldest, 0.0),
+                pages_open=pages_open,
+                framing=self._framing(),
+            ),
+            self._engine.counters,
+        )
+
+    def _framing(self) -> dict[str, int]:
+        framing: dict[str, int] = {}
+        for reader in self._readers:
+            for framer in reader.framers.values():
+                for name in framer.counters.__slots__:
+                    framing[name] = framing.get(name, 0) + getattr(framer.counters, name)
+        return framing
+
     async def _report(self) -> None:
         while True:
             await asyncio.sleep(STATUS_SECONDS)
@@ -237,11 +323,6 @@ class Service:
 
     def log_status(self) -> None:
         """One line that tells whether all is well."""
-        framing: dict[str, int] = {}
-        for reader in self._readers:
-            for framer in reader.framers.values():
-                for name in framer.counters.__slots__:
-                    framing[name] = framing.get(name, 0) + getattr(framer.counters, name)
         meters = self._engine.meters.values()
         try:
             waiting = self._outbox.count(*(state for state in State if state.is_open))
@@ -262,6 +343,6 @@ class Service:
             outbox_open=waiting,
             outbox_failed=failed,
             pages_open=pages_open,
-            framing=framing,
+            framing=self._framing(),
             **self._engine.counters.as_fields(),
         )

@@ -36,6 +36,11 @@ Sink = Callable[[Arrival], Awaitable[None]]
 class Reader(Protocol):
     """Brings the telegrams of one or more meters."""
 
+    @property
+    def name(self) -> str:
+        """The source, as it is told to people."""
+        ...
+
     async def run(self, sink: Sink) -> None:
         """Read until the source ends (a file read once) or the task is cancelled."""
         ...

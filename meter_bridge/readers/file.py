@@ -31,6 +31,11 @@ class FileReader:
         self._is_connected = False
 
     @property
+    def name(self) -> str:
+        """The file."""
+        return f"file://{self._path}"
+
+    @property
     def framers(self) -> dict[int, Framer]:
         """The framer of the one meter."""
         return {self.meter_id: self._framer}

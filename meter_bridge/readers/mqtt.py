@@ -71,11 +71,12 @@ class MqttReader:
             try:
                 await self._session(sink, retry)
             except (OSError, SourceError, ConfigurationError) as error:
-                _log.warning("broker lost", broker=self._name, reason=str(error))
+                _log.warning("broker lost", broker=self.name, reason=str(error))
             await retry.pause()
 
     @property
-    def _name(self) -> str:
+    def name(self) -> str:
+        """The broker."""
         scheme = "mqtts" if self._broker.is_encrypted else "mqtt"
         return f"{scheme}://{self._broker.host}:{self._broker.port}"
 
@@ -107,7 +108,7 @@ class MqttReader:
                 async with asyncio.timeout(FAREWELL_SECONDS):
                     await self._lost.wait()
             await asyncio.to_thread(client.loop_stop)
-        raise SourceError("connection to the broker ended", found=self._name)
+        raise SourceError("connection to the broker ended", found=self.name)
 
     def _client(self, loop: asyncio.AbstractEventLoop) -> Client:
         from paho.mqtt.client import Client
@@ -129,7 +130,7 @@ class MqttReader:
 
         def on_connect(own: Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
             if reason.is_failure:
-                _log.error("broker refuses the connection", broker=self._name, reason=str(reason))
+                _log.error("broker refuses the connection", broker=self.name, reason=str(reason))
                 loop.call_soon_threadsafe(session[0].set)
                 return
             own.subscribe([(topic, QOS) for topic in self._by_topic])
@@ -138,11 +139,11 @@ class MqttReader:
             _own: Client, _data: Any, _mid: int, reasons: Any, _properties: Any
         ) -> None:
             if any(reason.is_failure for reason in reasons):
-                _log.error("broker refuses a topic", broker=self._name)
+                _log.error("broker refuses a topic", broker=self.name)
                 loop.call_soon_threadsafe(session[0].set)
                 return
             self._is_connected = True
-            _log.info("source open", source=self._name, topics=len(self._by_topic))
+            _log.info("source open", source=self.name, topics=len(self._by_topic))
 
         def on_disconnect(*_: Any) -> None:
             loop.call_soon_threadsafe(session[0].set)

@@ -17,20 +17,23 @@ REPEAT_SECONDS = 0.02
 class Adapter:
     """Serves one meter: at each connection its last telegrams, then each new one as it is made."""
 
-    def __init__(self, meter_id: int, import_wh: int, export_wh: int, start: int) -> None:
+    def __init__(
+        self, meter_id: int, import_wh: int, export_wh: int, start: int, port: int = 0
+    ) -> None:
         self.meter_id = meter_id
         self.start = start
         self.registers: list[tuple[int, int]] = [(import_wh, export_wh)]
         """Import and export at each boundary since `start`."""
         self._telegrams: list[bytes] = [b""]
-        self._server = socket.create_server(("127.0.0.1", 0))
+        self._server = socket.create_server(("127.0.0.1", port))
+        self.port = int(self._server.getsockname()[1])
         self._is_open = True
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
 
     @property
     def url(self) -> str:
-        return f"tcp://127.0.0.1:{self._server.getsockname()[1]}"
+        return f"tcp://127.0.0.1:{self.port}"
 
     def add_slot(self, import_wh: int, export_wh: int) -> None:
         """One more quarter hour has passed."""
@@ -48,6 +51,8 @@ class Adapter:
 
     def close(self) -> None:
         self._is_open = False
+        with contextlib.suppress(OSError):
+            self._server.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
         self._server.close()
 
     def _accept(self) -> None:
