@@ -7,9 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import signal
-import subprocess
-import sys
 
 import pytest
 from eth_account import Account
@@ -184,35 +181,6 @@ def test_run_once__raw_transaction_on_disk_before_broadcast(
 
 
 # --- Killed ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("edge", STRAIGHT_EDGES)
-def test_killed__at_each_edge__every_row_exactly_once(chain, account, receiver, tmp_path, edge):
-    arguments = [
-        str(tmp_path / "outbox.sqlite"),
-        str(tmp_path / "locks"),
-        chain.url,
-        account.key.hex(),
-        receiver,
-        "3",
-        edge.value,
-        "2",
-    ]
-
-    def run(occurrence):
-        command = [sys.executable, "-m", "tests.utils.outbox_victim", *arguments[:-1], occurrence]
-        return subprocess.run(command, capture_output=True, text=True, timeout=240)
-
-    killed = run("2")
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
-
-    resumed = run("1000")
-
-    assert resumed.returncode == 0, resumed.stderr
-    assert chain.rpc.balance(receiver) == total(3)
-    assert chain.rpc.nonce(account.address) == 3
-    outbox = Outbox(tmp_path / "outbox.sqlite")
-    assert {row.state for row in outbox.rows()} <= {State.MINED, State.FINAL}
 
 
 class Killed(BaseException):
