@@ -19,6 +19,10 @@ MARKET_TYPE: Final = "EnergyTrading"
 MARKET_INTERFACE: Final = "IMarket"
 """What the market answers at its one address, whichever of its rooms has the code."""
 
+METER_TYPE: Final = "SmartMeter"
+METER_ROOM_INTERFACE: Final = "IMeterPages"
+"""What the smart meter answers at its address besides its own functions."""
+
 SMALLEST_LOG_RANGE: Final = 500
 """Blocks that every node answers for in one `eth_getLogs`."""
 
@@ -275,4 +279,8 @@ def abi_of(contract_type: str, artifacts: Artifacts) -> Abi:
         own = artifacts.get(MARKET_TYPE).abi
         constructor = [entry for entry in own if entry.get("type") == "constructor"]
         return Abi(MARKET_TYPE, [*artifacts.get(MARKET_INTERFACE).abi, *constructor])
+    if contract_type == METER_TYPE:
+        own = list(artifacts.get(METER_TYPE).abi)
+        room = artifacts.get(METER_ROOM_INTERFACE).abi
+        return Abi(METER_TYPE, [*own, *(entry for entry in room if entry not in own)])
     return Abi(contract_type, artifacts.get(contract_type).abi)

@@ -253,7 +253,7 @@ interface IMeterPages {
         view
         returns (bytes32);
 
-    /// @notice The contract holding the code of these functions, created by and for this one. It has no
-    /// storage of its own.
+    /// @notice The contract holding the code of these functions, created by and for `SmartMeter`, which
+    /// answers them at its own address. It has no meters of its own.
     function pagesRoom() external view returns (address);
 }

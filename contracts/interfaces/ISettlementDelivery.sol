@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
+import {MeterPage} from "../types/MeterPages.sol";
 import {DefaultedStretch, SettlementBasis, SlotStatus} from "../types/Settlement.sol";
 
 /// @title Delivery settlement: what was agreed against what was metered
@@ -55,6 +56,17 @@ interface ISettlementDelivery {
     function settleMany(address[] calldata accounts, uint32 untilSlot)
         external
         returns (uint256 slotsSettled);
+
+    /// @notice Reveal a page of readings (`IMeterPages.revealPage`, whose errors this passes on) and settle
+    /// accounts as `settleMany` does, in one transaction. A page that somebody else has revealed meanwhile does
+    /// not stand in the way.
+    /// @param page the page
+    /// @param accounts at most 100
+    /// @return readingsAccepted entries of the page on record now
+    /// @return slotsSettled number of (account, slot) pairs settled
+    function settlePage(MeterPage calldata page, address[] calldata accounts, uint32 untilSlot)
+        external
+        returns (uint256 readingsAccepted, uint256 slotsSettled);
 
     /// @notice How far a slot of an account is.
     function settlementStatus(address account, uint32 slot) external view returns (SlotStatus);

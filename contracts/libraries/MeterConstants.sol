@@ -19,3 +19,10 @@ uint256 constant MAX_REGISTER_WIDTH_WH = 1 << 40;
 /// before a rollover; the last 10 % are then a day or more, so that over any gap of up to a day no
 /// honest rollover is refused.
 uint256 constant MIN_WIDTH_SLOTS = 10 * SLOTS_PER_DAY;
+
+/// @dev Time to demand signatures before a page may be revealed: 1 hour.
+uint256 constant DISPUTE_SECONDS = 3600;
+/// @dev Time for an accused bridge to show a signature: 1 day.
+uint256 constant ANSWER_SECONDS = DAY_SECONDS;
+/// @dev A meter joins a bridge from a boundary at most this old on: 1 day.
+uint256 constant MAX_JOIN_AGE_SLOTS = SLOTS_PER_DAY;

@@ -6,8 +6,9 @@ import {
     EnergyMeterReading,
     EnergyMeterRegistration
 } from "../types/MeterMessages.sol";
+import {MeterPageCommitment, MeterPageConsent} from "../types/MeterPages.sol";
 
-/// @notice EIP-712 struct hashes of what devices sign.
+/// @notice EIP-712 struct hashes of what devices and bridges sign.
 library MeterTypedData {
     bytes32 internal constant REGISTRATION_TYPEHASH = keccak256(
         "EnergyMeterRegistration(address deviceKey,address owner,uint16 zone,uint8 kind,"
@@ -21,6 +22,13 @@ library MeterTypedData {
     bytes32 internal constant DAY_TYPEHASH = keccak256(
         "EnergyMeterDay(uint32 meterId,uint32 firstSequence,uint40 dayStart,uint64 importWh,"
         "uint64 exportWh,uint32 frequencyMilliHz,uint32 voltageMilliV,bytes32[] words)"
+    );
+
+    bytes32 internal constant PAGE_CONSENT_TYPEHASH = keccak256(
+        "EnergyMeterPageConsent(uint32 meterId,address bridge,uint40 fromBoundary)"
+    );
+    bytes32 internal constant PAGE_COMMITMENT_TYPEHASH = keccak256(
+        "EnergyMeterPageCommitment(address bridge,uint40 boundary,uint16 index,bytes32 pageHash)"
     );
 
     /// @dev Fields of static structs are encoded one word each, in order, as EIP-712 asks.
@@ -46,5 +54,13 @@ library MeterTypedData {
                 keccak256(abi.encodePacked(day.words))
             )
         );
+    }
+
+    function hash(MeterPageConsent calldata consent) internal pure returns (bytes32) {
+        return keccak256(abi.encode(PAGE_CONSENT_TYPEHASH, consent));
+    }
+
+    function hash(MeterPageCommitment calldata commitment) internal pure returns (bytes32) {
+        return keccak256(abi.encode(PAGE_COMMITMENT_TYPEHASH, commitment));
     }
 }

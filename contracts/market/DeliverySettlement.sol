@@ -3,6 +3,7 @@ pragma solidity 0.8.34;
 
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
+import {IMeterPages} from "../interfaces/IMeterPages.sol";
 import {ISettlementAccounts} from "../interfaces/ISettlementAccounts.sol";
 import {ISettlementDelivery} from "../interfaces/ISettlementDelivery.sol";
 import {ISettlementFunds} from "../interfaces/ISettlementFunds.sol";
@@ -10,6 +11,7 @@ import {SettledFigures} from "../libraries/SettledFigures.sol";
 import {AccountWord, AccountWordLib} from "../types/AccountWord.sol";
 import {SlotPosition} from "../types/Market.sol";
 import {EnergyWord} from "../types/EnergyWord.sol";
+import {MeterPage} from "../types/MeterPages.sol";
 import {DefaultedStretch, SettlementBasis} from "../types/Settlement.sol";
 import {Certificates} from "./Certificates.sol";
 import {SettlementPayments} from "./SettlementPayments.sol";
@@ -83,6 +85,26 @@ abstract contract DeliverySettlement is SettlementPayments, Certificates, SlotRe
         nonReentrant
         returns (uint256 slotsSettled)
     {
+        return _settleMany(accounts, untilSlot);
+    }
+
+    /// @dev See `ISettlementDelivery.settlePage`.
+    function settlePage(MeterPage calldata page, address[] calldata accounts, uint32 untilSlot)
+        external
+        nonReentrant
+        returns (uint256 readingsAccepted, uint256 slotsSettled)
+    {
+        // Interaction: trusted, and it calls nobody.
+        readingsAccepted = IMeterPages(address(METER)).revealPage(page);
+        slotsSettled = _settleMany(accounts, untilSlot);
+    }
+
+    /* THE RUN */
+
+    function _settleMany(address[] calldata accounts, uint256 untilSlot)
+        private
+        returns (uint256 slotsSettled)
+    {
         if (accounts.length > MAX_ACCOUNTS) {
             revert ISettlementDelivery.TooManyInBatch(accounts.length, MAX_ACCOUNTS);
         }
@@ -93,8 +115,6 @@ abstract contract DeliverySettlement is SettlementPayments, Certificates, SlotRe
         }
         if (batch.givenWh != 0) ENERGY_TOKEN.mint(address(this), batch.givenWh);
     }
-
-    /* THE RUN */
 
     function _settleOne(address account, uint256 untilSlot) private returns (uint32) {
         Batch memory batch;

@@ -12,6 +12,7 @@ import {ISettlementDelivery} from "../interfaces/ISettlementDelivery.sol";
 import {ISettlementZones} from "../interfaces/ISettlementZones.sol";
 import {ISettlement} from "../interfaces/ISettlement.sol";
 import {AccountWord, AccountWordLib} from "../types/AccountWord.sol";
+import {MeterPage} from "../types/MeterPages.sol";
 import {Quality} from "../types/Metering.sol";
 import {
     CertificateEntry,
@@ -97,6 +98,14 @@ contract Settlement is
 
     /// @inheritdoc ISettlementDelivery
     function settleMany(address[] calldata, uint32) external returns (uint256) {
+        _runDelivery();
+    }
+
+    /// @inheritdoc ISettlementDelivery
+    function settlePage(MeterPage calldata, address[] calldata, uint32)
+        external
+        returns (uint256, uint256)
+    {
         _runDelivery();
     }
 

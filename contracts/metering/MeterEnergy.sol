@@ -2,18 +2,17 @@
 pragma solidity ^0.8.30;
 
 import {IMeterEnergy} from "../interfaces/IMeterEnergy.sol";
-import {DAY_SECONDS, SLOTS_PER_DAY} from "../libraries/MeterConstants.sol";
 import {MeterWord} from "../libraries/MeterWord.sol";
 import {ReadingLanes, ReadingRing} from "../libraries/ReadingLanes.sol";
 import {EnergyWord, EnergyWords} from "../types/EnergyWord.sol";
 import {MeterStatus} from "../types/MeterInfo.sol";
 import {Connection, MeterKind, Quality, SlotEnergy} from "../types/Metering.sol";
-import {MeterHistory} from "./MeterHistory.sol";
+import {MeterRules} from "./MeterRules.sol";
 
 /// @title Energy of accounts
 /// @notice Part of `SmartMeter`; see `IMeterEnergy`. An account's meters of one role follow one another
 /// in time; each slot belongs to the last one that had begun.
-abstract contract MeterEnergy is IMeterEnergy, MeterHistory {
+abstract contract MeterEnergy is IMeterEnergy, MeterRules {
     using ReadingLanes for ReadingRing;
 
     /// @dev Longest run `slotEnergies` serves: a week.
@@ -80,14 +79,6 @@ abstract contract MeterEnergy is IMeterEnergy, MeterHistory {
     }
 
     /* INTERNAL */
-
-    /// @dev First second at which no reading for `slot` counts any more.
-    function _readingDeadline(uint256 slot) internal pure returns (uint256) {
-        // Unchecked: slots have 40 bits at most (a timestamp of 40 bits, or 32 bits).
-        unchecked {
-            return (slot / SLOTS_PER_DAY + 2) * DAY_SECONDS;
-        }
-    }
 
     function _energyWords(address account, uint256 firstSlot, uint256 count)
         private

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
+import {IMeterPages} from "../interfaces/IMeterPages.sol";
 import {IMeterReadings} from "../interfaces/IMeterReadings.sol";
-import {MAX_CLOCK_LEAD, SLOT_SECONDS} from "../libraries/MeterConstants.sol";
+import {SLOT_SECONDS} from "../libraries/MeterConstants.sol";
 import {MeterTypedData} from "../libraries/MeterTypedData.sol";
 import {MeterWord, MeterWordLib} from "../libraries/MeterWord.sol";
-import {MeterStatus} from "../types/MeterInfo.sol";
 import {EnergyMeterReading, SignedMeterReading} from "../types/MeterMessages.sol";
 import {Quality} from "../types/Metering.sol";
 import {MeterEnergy} from "./MeterEnergy.sol";
@@ -106,21 +106,6 @@ abstract contract MeterReadings is IMeterReadings, MeterEnergy {
 
     /* INTERNAL */
 
-    /// @dev V2: key and word of the meter that signed. A key signs for one meter, so the signature alone
-    /// finds the word; the id in the message must agree.
-    function _signerOf(uint256 meterId, bytes32 digest, bytes calldata signature)
-        internal
-        view
-        returns (address deviceKey, MeterWord word)
-    {
-        deviceKey = _recover(digest, signature);
-        word = _words[deviceKey];
-        if (meterId == 0 || word.meterId() != meterId) {
-            if (!_isRegistered(meterId)) revert UnknownMeter(meterId);
-            revert WrongDeviceKey(uint32(meterId), deviceKey);
-        }
-    }
-
     /// @dev Take a snapshot whose origin (V2) is proven.
     /// @return accepted true if it is new and on record now
     function _submit(address deviceKey, MeterWord word, Snapshot memory snapshot)
@@ -129,12 +114,9 @@ abstract contract MeterReadings is IMeterReadings, MeterEnergy {
     {
         // Check
         _requireActive(word);
-        if (snapshot.timestamp % SLOT_SECONDS != 0) {
-            revert TimestampMisaligned(snapshot.timestamp, SLOT_SECONDS);
-        }
+        uint256 slot = _slotAt(snapshot.timestamp);
         _requireNotFuture(snapshot.timestamp);
         _requireInRange(snapshot);
-        uint256 slot = snapshot.timestamp / SLOT_SECONDS;
         if (slot <= word.lastSlot()) return _compare(deviceKey, word, snapshot);
 
         uint256 lastSequence = word.sequence();
@@ -183,8 +165,7 @@ abstract contract MeterReadings is IMeterReadings, MeterEnergy {
             // The baseline of the registration has no number, frequency or voltage to differ in.
             bool sameRest = lastSequence == 0
                 || ((repeatsLast || snapshot.sequence == NEXT_SEQUENCE)
-                    && snapshot.frequencyMilliHz == word.frequencyMilliHz()
-                    && snapshot.voltageMilliV == word.voltageMilliV());
+                    && _measuredTheSame(word, snapshot));
             if (
                 sameRest && snapshot.importWh == word.importWh()
                     && snapshot.exportWh == word.exportWh()
@@ -206,18 +187,6 @@ abstract contract MeterReadings is IMeterReadings, MeterEnergy {
         return false;
     }
 
-    /// @dev V3: count numbers left out between the latest reading and `sequence`.
-    function _countSkipped(MeterWord word, uint256 sequence) internal {
-        // Unchecked: the caller has found `sequence` to be above the last one; both have 32 bits, and a
-        // number is skipped at most once, so their count fits as well.
-        unchecked {
-            uint256 expected = word.sequence() + 1;
-            if (sequence == expected) return;
-            _meters[word.meterId()].skippedSequences += uint32(sequence - expected);
-            emit SequenceSkipped(uint32(word.meterId()), uint32(expected), uint32(sequence));
-        }
-    }
-
     function _emitAccepted(MeterWord word, uint256 sequence, Snapshot memory snapshot) internal {
         // All fields passed `_requireInRange`.
         emit ReadingAccepted(
@@ -231,7 +200,25 @@ abstract contract MeterReadings is IMeterReadings, MeterEnergy {
         );
     }
 
+    /// @dev Whether frequency and voltage agree with the record. A page knows neither of them.
+    function _measuredTheSame(MeterWord word, Snapshot memory snapshot)
+        private
+        view
+        returns (bool)
+    {
+        uint256 frequency = word.frequencyMilliHz();
+        uint256 voltage = word.voltageMilliV();
+        if (snapshot.frequencyMilliHz == frequency && snapshot.voltageMilliV == voltage) return true;
+        return (frequency | voltage) == 0 && _isPaged(word.meterId(), word.lastSlot());
+    }
+
+    /// @dev V4: a snapshot that contradicts the record. The record proves nothing if it may come from a page.
     function _quarantineFor(address deviceKey, MeterWord word, Snapshot memory snapshot) internal {
+        uint256 slot = snapshot.timestamp / SLOT_SECONDS;
+        uint256 lastSlot = word.lastSlot();
+        if (_isPaged(word.meterId(), slot < lastSlot ? slot : lastSlot)) {
+            revert IMeterPages.RecordFromPage(uint32(word.meterId()), snapshot.timestamp);
+        }
         _quarantine(
             deviceKey,
             word,
@@ -256,35 +243,10 @@ abstract contract MeterReadings is IMeterReadings, MeterEnergy {
         uint256 releasedAt = _meters[meterId].releasedAt;
         if (timestamp <= releasedAt) revert ConflictAlreadyJudged(meterId, releasedAt);
 
-        _words[deviceKey] = word.withStatus(MeterStatus.QUARANTINED);
-        emit MeterQuarantined(meterId, msg.sender, sequence, timestamp, importWh, exportWh);
+        _markQuarantined(deviceKey, word, sequence, timestamp, importWh, exportWh);
     }
 
     /* CHECKS */
-
-    /// @dev V1
-    function _requireActive(MeterWord word) internal pure {
-        if (!word.isActive()) revert MeterNotActive(uint32(word.meterId()), word.status());
-    }
-
-    /// @dev V7, ahead
-    function _requireNotFuture(uint256 timestamp) internal view {
-        // Unchecked: the chain's clock is far below 2^256.
-        unchecked {
-            uint256 latestAllowed = block.timestamp + MAX_CLOCK_LEAD;
-            if (timestamp > latestAllowed) revert ReadingInFuture(timestamp, latestAllowed);
-        }
-    }
-
-    /// @dev V7, behind: the deadline of the slot that ends at the snapshot, which stands at the start of
-    /// `slot`.
-    function _requireInTime(uint256 slot) internal view {
-        // Unchecked: slot 0 is handled apart.
-        unchecked {
-            uint256 deadline = _readingDeadline(slot == 0 ? 0 : slot - 1);
-            if (block.timestamp >= deadline) revert ReadingTooLate(block.timestamp, deadline);
-        }
-    }
 
     /// @dev What the meter's word can hold.
     function _requireInRange(Snapshot memory snapshot) internal pure {

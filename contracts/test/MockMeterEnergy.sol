@@ -5,6 +5,7 @@ import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
 import {IMeterEnergy} from "../interfaces/IMeterEnergy.sol";
 import {EnergyWord, EnergyWords} from "../types/EnergyWord.sol";
+import {MeterPage} from "../types/MeterPages.sol";
 import {Connection, Quality, SlotEnergy} from "../types/Metering.sol";
 
 /// @notice A meter registry whose connections, energies and gaps a test writes down.
@@ -31,6 +32,20 @@ contract MockMeterEnergy is IMeterEnergy {
     mapping(address account => Connection) private _connections;
     mapping(address account => mapping(uint32 slot => PackedEnergy)) private _energies;
     mapping(address account => Gap[]) private _gaps;
+
+    /// @notice The boundary of the page revealed last.
+    uint40 public revealedBoundary;
+
+    /// @notice A page that was revealed before counts nothing; boundary 0 is refused.
+    error PageRefused();
+
+    /// @dev As `IMeterPages.revealPage`, without readings.
+    function revealPage(MeterPage calldata page) external returns (uint256 accepted) {
+        if (page.boundary == 0) revert PageRefused();
+        if (revealedBoundary == page.boundary) return 0;
+        revealedBoundary = page.boundary;
+        return page.entries.length / 17;
+    }
 
     function setConnection(address account, Connection calldata connection) external {
         _connections[account] = connection;

@@ -15,7 +15,7 @@ class Role(IntEnum):
     GUARDIAN = 1
     """Halts trading, can only tighten."""
     REGISTRAR = 2
-    """Registers and removes meters, judges quarantines."""
+    """Registers and removes meters, judges quarantines, appoints bridges."""
     MINTER = 3
     """Creates certificates: the settlement contract alone."""
     PRICE_FEED = 4
@@ -39,6 +39,9 @@ FUNCTION_ROLES: Final[Mapping[str, Mapping[str, Role]]] = {
         "registerMeter": Role.REGISTRAR,
         "deactivateMeter": Role.REGISTRAR,
         "releaseQuarantine": Role.REGISTRAR,
+        "appointBridge": Role.REGISTRAR,
+        "suspendBridge": Role.REGISTRAR,
+        "orderSignature": Role.REGISTRAR,
     },
     "Settlement": {
         "appointOperator": Role.GOVERNOR,

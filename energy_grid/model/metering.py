@@ -105,7 +105,7 @@ class Metering:
             return 0
         conflict = self._conflict_of_day(last, day, readings)
         if conflict is not None:
-            self._quarantine(meter, conflict)
+            self._contradicted(meter, conflict, last.timestamp)
             return 0
         check_deadline(readings[-1].timestamp, now)
         return self._record_day(meter, readings, now)
@@ -171,7 +171,7 @@ class Metering:
         if reading.timestamp <= meter.last.reading.timestamp:
             return self._compare_with_record(meter, reading, now)
         if reading.sequence == meter.last.reading.sequence:
-            return self._quarantine(meter, reading)
+            return self._contradicted(meter, reading, meter.last.reading.timestamp)
         if reading.sequence < meter.last.reading.sequence:
             raise Refused(
                 "SequenceNotRising", given=reading.sequence, last=meter.last.reading.sequence
@@ -184,18 +184,29 @@ class Metering:
         """V4: what is on record for this time decides what an older reading is."""
         last = meter.last.reading
         if reading.timestamp == last.timestamp:
-            # The baseline has no number, frequency or voltage to differ in.
-            same = reading == last if last.sequence else same_registers(reading, last)
-            return Outcome.DUPLICATE if same else self._quarantine(meter, reading)
+            # The baseline has no number, frequency or voltage to differ in, a page only a number.
+            same = same_registers(reading, last)
+            if last.sequence:
+                same = same and reading.sequence == last.sequence
+                same = same and (not_measured(meter, last) or same_quality(reading, last))
+            if same:
+                return Outcome.DUPLICATE
+            return self._contradicted(meter, reading, reading.timestamp)
         check_deadline(reading.timestamp, now)
         on_record = meter.snapshots.get(reading.timestamp)
         if on_record is None:
             if reading.sequence == last.sequence and last.sequence:
-                return self._quarantine(meter, reading)
+                return self._contradicted(meter, reading, reading.timestamp)
             raise Refused("TimestampNotRising", given=reading.timestamp, last=last.timestamp)
         # Of older readings only the registers are kept; their numbers lie below the last one.
         if reading.sequence < last.sequence and same_registers(reading, on_record.reading):
             return Outcome.DUPLICATE
+        return self._contradicted(meter, reading, reading.timestamp)
+
+    def _contradicted(self, meter: Meter, reading: MeterReading, record_at: int) -> Outcome:
+        """A signed reading differs from the record, which proves nothing if a page made it."""
+        if meter.may_come_from_page(record_at):
+            raise Refused("RecordFromPage", meterId=meter.meter_id, timestamp=reading.timestamp)
         return self._quarantine(meter, reading)
 
     @staticmethod
@@ -234,6 +245,21 @@ def same_registers(one: MeterReading, other: MeterReading) -> bool:
     return (one.import_wh, one.export_wh) == (other.import_wh, other.export_wh)
 
 
+def same_quality(one: MeterReading, other: MeterReading) -> bool:
+    """Whether two readings show the same frequency and voltage."""
+    return (one.frequency_millihz, one.voltage_millivolts) == (
+        other.frequency_millihz,
+        other.voltage_millivolts,
+    )
+
+
+def not_measured(meter: Meter, last: MeterReading) -> bool:
+    """Whether the latest reading has no frequency and voltage because a page may have made it."""
+    return not (last.frequency_millihz or last.voltage_millivolts) and (
+        meter.may_come_from_page(last.timestamp)
+    )
+
+
 def append(meter: Meter, reading: MeterReading) -> None:
     """Put a newer reading on record; refuses what physics does not allow (V11, V12, V14)."""
     last = meter.last
@@ -257,7 +283,7 @@ def register_rise(previous: int, current: int, width: int) -> int:
     """How far a register rose, over one rollover if it was nearly full (V11, V12)."""
     if current >= previous:
         return current - previous
-    if previous * 100 > width * ROLLOVER_FROM_PERCENT:
+    if width * ROLLOVER_FROM_PERCENT < previous * 100 < width * 100:
         return current + width - previous
     raise Refused("RegisterFell", givenWh=current, lastWh=previous)
 

@@ -53,7 +53,14 @@ class Snapshot:
 
 @dataclass
 class Meter:
-    """One registered meter and its true readings by timestamp; the first is the baseline."""
+    """One registered meter and its true readings by timestamp; the first is the baseline.
+
+    Attributes:
+        bridge: who reports it in pages.
+        bridge_since: with a bridge: first boundary it may report. Without: the record up to here
+            may come from pages; 0 if it never had one.
+        demanded: first and last boundary that no page reports.
+    """
 
     meter_id: int
     registration: Registration
@@ -62,6 +69,9 @@ class Meter:
     snapshots: dict[int, Snapshot] = field(default_factory=dict)
     skipped_sequences: int = 0
     released_at: int = 0
+    bridge: str | None = None
+    bridge_since: int = 0
+    demanded: tuple[int, int] | None = None
 
     @property
     def last(self) -> Snapshot:
@@ -84,6 +94,12 @@ class Meter:
         """The oldest true reading not before `timestamp`."""
         times = [time for time in self.snapshots if time >= timestamp]
         return self.snapshots[min(times)] if times else None
+
+    def may_come_from_page(self, timestamp: int) -> bool:
+        """Whether what is on record at an instant may be what a bridge said."""
+        if self.bridge is not None:
+            return True
+        return self.bridge_since != 0 and timestamp <= self.bridge_since
 
     def require_active(self) -> None:
         """Refuse a meter that is quarantined or removed."""

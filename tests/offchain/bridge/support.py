@@ -86,7 +86,7 @@ class MeterChain:
         )
         path = folder / f"{chain_id}.json"
         deployment.write(path)
-        abi = Abi("SmartMeter", artifacts.get("SmartMeter").abi)
+        abi = abi_of("SmartMeter", artifacts)
         return cls(rpc, deployer, Contract("SmartMeter", address, abi, rpc), path, chain_id)
 
     def register(
