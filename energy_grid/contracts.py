@@ -280,7 +280,7 @@ def abi_of(contract_type: str, artifacts: Artifacts) -> Abi:
         constructor = [entry for entry in own if entry.get("type") == "constructor"]
         return Abi(MARKET_TYPE, [*artifacts.get(MARKET_INTERFACE).abi, *constructor])
     if contract_type == METER_TYPE:
-        own = list(artifacts.get(METER_TYPE).abi)
+        meter = list(artifacts.get(METER_TYPE).abi)
         room = artifacts.get(METER_ROOM_INTERFACE).abi
-        return Abi(METER_TYPE, [*own, *(entry for entry in room if entry not in own)])
+        return Abi(METER_TYPE, [*meter, *(entry for entry in room if entry not in meter)])
     return Abi(contract_type, artifacts.get(contract_type).abi)

@@ -15,7 +15,7 @@ from eth_utils.crypto import keccak
 
 from energy_grid.abi import Abi
 from energy_grid.artifacts import Artifacts
-from energy_grid.contracts import Contract
+from energy_grid.contracts import Contract, abi_of
 from energy_grid.deployments import ContractRecord, Deployment
 from energy_grid.rpc import Rpc, to_hex
 from meter_bridge.keys import DeviceKey
