@@ -2,8 +2,8 @@
 
 One total time-out over connection, headers, body and repeats; a cap on the body, before and after
 decompression; addresses looked up once, checked and then used, so that a name cannot lead into the
-private network; redirects only within the same origin; JSON of bounded depth without NaN. Only
-reading, so repeating is harmless.
+private network; redirects only within the same origin; JSON of bounded depth without NaN. Whatever
+is asked or sent may be repeated without harm.
 """
 
 from __future__ import annotations
@@ -143,6 +143,17 @@ class HttpClient:
         answer = self.get(url, parameters, {"Accept": "application/json", **(headers or {})})
         return parse_json(answer.body, public_url(answer.url))
 
+    def post_json(self, url: str, document: Any) -> Any:
+        """Send a JSON document where sending it twice does no harm, and get one.
+
+        Raises:
+            SourceError: as `get_json`.
+        """
+        body = json.dumps(document, separators=(",", ":")).encode()
+        headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        answer = self._run(self._get(url, {}, headers, body))
+        return parse_json(answer.body, public_url(answer.url))
+
     def _run(self, work: Coroutine[Any, Any, _T]) -> _T:
         """Work on the client's own loop, so that callers may have one of theirs."""
         with self._lock:
@@ -155,12 +166,16 @@ class HttpClient:
         return asyncio.run_coroutine_threadsafe(work, loop).result()
 
     async def _get(
-        self, url: str, parameters: Mapping[str, str], headers: Mapping[str, str]
+        self,
+        url: str,
+        parameters: Mapping[str, str],
+        headers: Mapping[str, str],
+        body: bytes | None = None,
     ) -> Answer:
         where = public_url(url)
         try:
             async with asyncio.timeout(self.limits.total_seconds):
-                return await self._with_repeats(url, parameters, headers)
+                return await self._with_repeats(url, parameters, headers, body)
         except TimeoutError:
             raise SourceUnreachableError(
                 f"{where} does not answer in time",
@@ -168,12 +183,16 @@ class HttpClient:
             ) from None
 
     async def _with_repeats(
-        self, url: str, parameters: Mapping[str, str], headers: Mapping[str, str]
+        self,
+        url: str,
+        parameters: Mapping[str, str],
+        headers: Mapping[str, str],
+        body: bytes | None,
     ) -> Answer:
         pause = self.limits.first_pause_seconds
         for left in range(self.limits.repeats, -1, -1):
             try:
-                return await self._follow(url, parameters, headers)
+                return await self._follow(url, parameters, headers, body)
             except SourceUnreachableError:
                 if not left:
                     raise
@@ -182,14 +201,18 @@ class HttpClient:
         raise AssertionError("unreachable")
 
     async def _follow(
-        self, url: str, parameters: Mapping[str, str], headers: Mapping[str, str]
+        self,
+        url: str,
+        parameters: Mapping[str, str],
+        headers: Mapping[str, str],
+        body: bytes | None,
     ) -> Answer:
         full = httpx.URL(url)
         if parameters:
             full = full.copy_merge_params(dict(parameters))
         origin = (full.scheme, full.host, full.port)
         for _ in range(MAX_REDIRECTS + 1):
-            found = await self._once(await self._target(full), headers)
+            found = await self._once(await self._target(full), headers, body)
             if isinstance(found, Answer):
                 return found
             full = httpx.URL(urljoin(str(full), found))
@@ -204,7 +227,9 @@ class HttpClient:
             f"{public_url(url)} redirects without end", expected=f"at most {MAX_REDIRECTS} times"
         )
 
-    async def _once(self, target: _Target, headers: Mapping[str, str]) -> Answer | str:
+    async def _once(
+        self, target: _Target, headers: Mapping[str, str], sent_body: bytes | None
+    ) -> Answer | str:
         """One request: the answer, or where it redirects to."""
         where = public_url(str(target.url))
         limits = self.limits
@@ -226,9 +251,10 @@ class HttpClient:
                     verify=self._context() if target.url.scheme == "https" else False,
                 ) as client,
                 client.stream(
-                    "GET",
+                    "GET" if sent_body is None else "POST",
                     target.url.copy_with(host=target.address),
                     headers=sent,
+                    content=sent_body,
                     extensions={"sni_hostname": target.host},
                 ) as response,
             ):

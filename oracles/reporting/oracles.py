@@ -1,0 +1,215 @@
+"""The oracles as the chain shows them, read in one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from energy_grid import eip712
+from energy_grid.contracts import Contract, Contracts
+from energy_grid.errors import ConfigurationError
+from energy_grid.feeds import Feed, FeedId, FeedKind
+from energy_grid.feeds.observation import GRID_DOMAIN, PRICE_DOMAIN, WEATHER_DOMAIN
+from energy_grid.rpc import Rpc
+from energy_grid.units import BPS, UnixSeconds
+from oracles.reporting.rounds import Rhythm
+
+ORACLES: Final[dict[str, tuple[str, frozenset[FeedKind]]]] = {
+    "PriceOracle": (PRICE_DOMAIN, frozenset({FeedKind.MARKET_PRICE})),
+    "WeatherOracle": (
+        WEATHER_DOMAIN,
+        frozenset(
+            {
+                FeedKind.IRRADIANCE,
+                FeedKind.TEMPERATURE,
+                FeedKind.WIND_SPEED,
+                FeedKind.CLOUD_COVER,
+                FeedKind.EXPECTED_SUPPLY,
+                FeedKind.EXPECTED_DEMAND,
+            }
+        ),
+    ),
+    "GridOracle": (
+        GRID_DOMAIN,
+        frozenset(
+            {
+                FeedKind.DEMAND,
+                FeedKind.SUPPLY,
+                FeedKind.FREQUENCY,
+                FeedKind.VOLTAGE,
+                FeedKind.LINE_LOADING,
+            }
+        ),
+    ),
+}
+"""EIP-712 domain name and kinds of feeds by contract."""
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """One oracle of the deployment.
+
+    Attributes:
+        name: role in the deployment.
+        contract: its handle.
+        domain: EIP-712 domain separator.
+    """
+
+    name: str
+    contract: Contract
+    domain: bytes
+
+    @classmethod
+    def of(cls, name: str, contract: Contract, chain_id: int) -> Oracle:
+        """An oracle by its name and handle."""
+        return cls(name, contract, eip712.domain(chain_id, contract.address, ORACLES[name][0]))
+
+    @property
+    def address(self) -> str:
+        """Address of the contract."""
+        return self.contract.address
+
+
+@dataclass(frozen=True, slots=True)
+class FeedTerms:
+    """What the chain says about how a feed works, as far as reporters and collectors need it."""
+
+    rhythm: Rhythm
+    lowest: int
+    highest: int
+    max_spread: int
+    max_spread_bps: int
+
+    def band(self, middle: int) -> int:
+        """Largest difference between two values of a report around a median."""
+        return max(self.max_spread, abs(middle) * self.max_spread_bps // BPS)
+
+
+@dataclass(frozen=True, slots=True)
+class FeedView:
+    """A feed at one moment.
+
+    Attributes:
+        feed: the feed.
+        terms: how it works.
+        latest_round: number of its newest round; 0 if there is none.
+        latest_value: value of that.
+        updated_at: when it was published; 0 if there is none.
+    """
+
+    feed: Feed
+    terms: FeedTerms
+    latest_round: int = 0
+    latest_value: int = 0
+    updated_at: int = 0
+
+    @property
+    def has_round(self) -> bool:
+        """Whether anything was published."""
+        return self.updated_at > 0
+
+
+@dataclass(frozen=True)
+class OracleView:
+    """An oracle at one moment.
+
+    Attributes:
+        now: time of the newest block.
+        reporter_set: number of the set in force; 0 before the first.
+        reporters: its addresses, ascending.
+        min_answers: values that a report needs.
+        feeds: those that were asked for and that the oracle knows.
+    """
+
+    now: UnixSeconds
+    reporter_set: int
+    reporters: tuple[str, ...]
+    min_answers: int
+    feeds: Mapping[FeedId, FeedView] = field(default_factory=dict)
+
+
+def oracle_of_kind(kind: FeedKind) -> str:
+    """Name of the oracle that takes feeds of a kind."""
+    return next(name for name, (_, kinds) in ORACLES.items() if kind in kinds)
+
+
+def oracles_of(contracts: Contracts, names: Iterable[str] = ORACLES) -> dict[str, Oracle]:
+    """Oracles of a deployment by name.
+
+    Raises:
+        ConfigurationError: one is not deployed.
+    """
+    found = {}
+    for name in names:
+        if name not in contracts.deployment.contracts:
+            raise ConfigurationError(
+                f"no {name} in the deployment",
+                expected="a deployment with oracles",
+                remedy="Deploy again: `ape run deploy --network ...`",
+            )
+        found[name] = Oracle.of(name, contracts[name], contracts.deployment.chain_id)
+    return found
+
+
+def read_views(
+    rpc: Rpc,
+    oracles: Iterable[Oracle],
+    feeds: Mapping[str, Sequence[Feed]] | None = None,
+) -> dict[str, OracleView]:
+    """Oracles with some of their feeds, or with all of them.
+
+    Args:
+        rpc: the node.
+        oracles: which.
+        feeds: feeds by name of their oracle; None for all that the chain knows.
+
+    Raises:
+        RetryableError: the node does not answer.
+    """
+    chosen = list(oracles)
+    wanted = {one.name: _feed_ids(one, feeds) for one in chosen}
+    calls: list[tuple[str, Sequence[Any]]] = [("eth_getBlockByNumber", ["latest", False])]
+    for one in chosen:
+        contract = one.contract
+        calls += [contract.request(name) for name in ("reporterSet", "reporters", "minAnswers")]
+        for feed_id in wanted[one.name]:
+            calls.append(contract.request("feedConfig", feed_id))
+            calls.append(contract.request("latestRound", feed_id))
+    answers = iter(rpc.batch(calls))
+    now = UnixSeconds(int(next(answers)["timestamp"], 16))
+    return {one.name: _view(one, now, wanted[one.name], answers) for one in chosen}
+
+
+def _feed_ids(oracle: Oracle, feeds: Mapping[str, Sequence[Feed]] | None) -> list[FeedId]:
+    if feeds is None:
+        return [FeedId(int(feed_id)) for feed_id in oracle.contract.call("feedIds")]
+    return [feed.id for feed in feeds.get(oracle.name, ())]
+
+
+def _view(oracle: Oracle, now: UnixSeconds, feed_ids: list[FeedId], answers: Any) -> OracleView:
+    def answer(function: str) -> Any:
+        return oracle.contract.decode_answer(function, next(answers))
+
+    reporter_set, reporters = int(answer("reporterSet")), tuple(answer("reporters"))
+    min_answers = int(answer("minAnswers"))
+    views = {}
+    for feed_id in feed_ids:
+        config, latest = answer("feedConfig"), answer("latestRound")
+        if not config.roundSeconds:
+            continue  # unknown on chain
+        rhythm = Rhythm(config.intervalSeconds, config.roundSeconds, config.heartbeatSeconds)
+        views[feed_id] = FeedView(
+            Feed.of_id(feed_id),
+            FeedTerms(
+                rhythm,
+                config.lowestObservation,
+                config.highestObservation,
+                config.maxSpread,
+                config.maxSpreadBps,
+            ),
+            latest.round,
+            latest.value,
+            latest.updatedAt,
+        )
+    return OracleView(now, reporter_set, reporters, min_answers, views)
