@@ -13,7 +13,8 @@ from energy_grid.errors import InvalidValueError
 from energy_grid.ops import Metrics
 from oracles.collector.shelf import Shelf, Verdict
 from oracles.reporting.oracles import FeedView, Oracle, OracleView
-from oracles.reporting.wire import SignedObservation, parse_observations
+from oracles.reporting.rounds import is_too_old
+from oracles.reporting.wire import Delivery, parse_observations
 
 OUTCOMES: Final = ("new", "known", "equivocation", "refused", "later", "throttled")
 VIEW_SECONDS: Final = 60.0
@@ -128,7 +129,7 @@ class Intake:
                 raise NotReadyError
             views = self._views
         results: list[dict[str, Any]] = [{} for _ in parsed]
-        good: list[tuple[int, str, SignedObservation]] = []
+        good: list[tuple[int, str, Delivery]] = []
         for index, item in enumerate(parsed):
             try:
                 if isinstance(item, InvalidValueError):
@@ -142,7 +143,7 @@ class Intake:
             results[index] = self._result(reporter, item, verdict)
         return {"results": results}
 
-    def _result(self, reporter: str, item: SignedObservation, verdict: Verdict) -> dict[str, Any]:
+    def _result(self, reporter: str, item: Delivery, verdict: Verdict) -> dict[str, Any]:
         self._counts.labels(outcome=verdict.value).inc()
         if verdict is not Verdict.EQUIVOCATION:
             return {"accepted": True, "detail": verdict.value}
@@ -155,7 +156,7 @@ class Intake:
         )
         return _refusal(_Refused("another value was signed for this round: kept as evidence"))
 
-    def _reporter(self, item: SignedObservation, views: Mapping[str, OracleView]) -> str:
+    def _reporter(self, item: Delivery, views: Mapping[str, OracleView]) -> str:
         """Who signed an observation that is in order."""
         oracle = self._by_address.get(item.oracle)
         view = None if oracle is None else views.get(oracle.name)
@@ -171,7 +172,7 @@ class Intake:
         self._check_round(item, feed_view, view.now)
         self._check_value(item, feed_view)
         try:
-            reporter = item.signer(oracle.domain)
+            reporter = item.signed.reporter(oracle.domain)
         except InvalidValueError as error:
             raise _Refused(str(error)) from None
         if reporter not in view.reporters:
@@ -187,30 +188,31 @@ class Intake:
         return reporter
 
     @staticmethod
-    def _check_round(item: SignedObservation, feed_view: FeedView, now: int) -> None:
-        observation, rhythm = item.observation, feed_view.terms.rhythm
+    def _check_round(item: Delivery, feed_view: FeedView, now: int) -> None:
+        observation, config = item.observation, feed_view.config
         # A round that is published is kept all the same: it may be evidence.
-        if rhythm.is_too_old(observation.round, now):
+        if is_too_old(config, observation.round, now):
             raise _Refused("round too old")
         # The collector may look a few blocks later than the reporter.
-        if rhythm.start_of(observation.round) > now + rhythm.heartbeat_seconds:
+        if config.round_start(observation.round) > now + config.heartbeat_seconds:
             raise _Refused("round in the future", again=True)
-        start = rhythm.interval_of(observation.feed, observation.round)
+        start = config.interval_start(observation.feed, observation.round)
         if (observation.interval_start, observation.interval_seconds) != (
             start,
-            rhythm.interval_seconds,
+            config.interval_seconds,
         ):
             raise _Refused(
                 f"interval of round {observation.round}: expected {start} of"
-                f" {rhythm.interval_seconds} s"
+                f" {config.interval_seconds} s"
             )
 
     @staticmethod
-    def _check_value(item: SignedObservation, feed_view: FeedView) -> None:
-        terms, value = feed_view.terms, item.observation.value
-        if not terms.lowest <= value <= terms.highest:
+    def _check_value(item: Delivery, feed_view: FeedView) -> None:
+        config, value = feed_view.config, item.observation.value
+        if not config.is_plausible(value):
             raise _Refused(
-                f"implausible value: expected {terms.lowest} to {terms.highest}, found {value}"
+                f"implausible value: expected {config.lowest_observation} to"
+                f" {config.highest_observation}, found {value}"
             )
 
 

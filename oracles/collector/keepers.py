@@ -65,7 +65,8 @@ def open_collector(settings: CollectorSettings, ops: Ops) -> Iterator[Keeper]:
     chain = open_chain(settings)
     oracles = oracles_of(chain.contracts)
     with Desk.open(settings, NAME, chain) as desk:
-        shelf = Shelf(desk.outbox, settings.keeper_folder / EVIDENCE_FILE)
+        names = {oracle.address: name for name, oracle in oracles.items()}
+        shelf = Shelf(desk.outbox, settings.keeper_folder / EVIDENCE_FILE, names)
         rate = settings.collector_per_second
         intake = Intake(oracles, shelf, ops.metrics, rate, 10 * rate)
         keeper = CollectorKeeper(chain.rpc, oracles, desk, shelf, intake, ops, settings.options())

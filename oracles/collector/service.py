@@ -20,6 +20,7 @@ from oracles.collector.choose import choose
 from oracles.collector.intake import Intake
 from oracles.collector.shelf import Kept, Shelf
 from oracles.reporting.oracles import FeedView, Oracle, OracleView, read_views
+from oracles.reporting.rounds import is_in_future, is_too_old
 from oracles.runtime.desk import Desk
 from oracles.runtime.keeper import Keeper, Ops, Plan
 
@@ -59,7 +60,7 @@ class _Choice:
     def report(self) -> tuple[int, int, list[tuple[int, bytes, bytes]]]:
         """As the contract takes it: signers ascending."""
         ordered = sorted(self.answers, key=lambda one: int(one.reporter, 16))
-        return self.feed.id, self.round, [one.signed.signed_value() for one in ordered]
+        return self.feed.id, self.round, [one.signed.as_tuple() for one in ordered]
 
 
 class CollectorKeeper(Keeper):
@@ -157,7 +158,7 @@ class CollectorKeeper(Keeper):
         self, oracle: Oracle, view: OracleView, feed_view: FeedView, under_way: frozenset[str]
     ) -> _Choice | None:
         """The newest round of a feed with enough answers; older ones are dropped for it."""
-        feed, rhythm = feed_view.feed, feed_view.terms.rhythm
+        feed, config = feed_view.feed, feed_view.config
         after = feed_view.latest_round if feed_view.has_round else -1
         rounds = self._shelf.rounds(oracle.address, feed, view.reporter_set, after)
         if not rounds:
@@ -166,7 +167,7 @@ class CollectorKeeper(Keeper):
         if any(mark.business_key in under_way for mark in marks.values()):
             return None
         for round_ in rounds:
-            if rhythm.is_in_future(round_, view.now) or rhythm.is_too_old(round_, view.now):
+            if is_in_future(config, round_, view.now) or is_too_old(config, round_, view.now):
                 continue
             answers = self._answers(oracle, view, feed_view, round_)
             if not answers:
@@ -202,7 +203,7 @@ class CollectorKeeper(Keeper):
         return choose(
             [(one.signed.observation.value, one) for one in chosen],
             view.min_answers,
-            feed_view.terms,
+            feed_view.config,
             self._options.most_answers,
         )
 
@@ -237,7 +238,7 @@ class CollectorKeeper(Keeper):
         stale = [
             feed_view
             for feed_view in view.feeds.values()
-            if view.now - feed_view.updated_at >= feed_view.terms.rhythm.age_limit_seconds
+            if view.now - feed_view.updated_at >= feed_view.config.age_limit_seconds
         ]
         self._stale.labels(oracle=name).set(len(stale))
 

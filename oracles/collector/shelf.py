@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
-from energy_grid.feeds import Feed, Observation
+from energy_grid.feeds import Feed, Observation, SignedObservation
 from energy_grid.outbox import Outbox, transaction
 from energy_grid.rpc import to_hex
 from energy_grid.units import UnixSeconds
-from oracles.reporting.wire import SignedObservation
+from oracles.reporting.wire import Delivery
 
 _SCHEMA: Final = (
     """CREATE TABLE IF NOT EXISTS observations (
@@ -96,9 +96,16 @@ class Shelf:
     Args:
         outbox: whose file they share: planning a round and marking it is one commit.
         evidence_path: file that each equivocation is appended to, a JSON object a line.
+        names: of oracles by their addresses, for the evidence.
     """
 
-    def __init__(self, outbox: Outbox, evidence_path: Path | None = None) -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        evidence_path: Path | None = None,
+        names: Mapping[str, str] | None = None,
+    ) -> None:
+        self._names = dict(names or {})
         self._outbox = outbox
         self._evidence_path = evidence_path
         with transaction(outbox.connection) as connection:
@@ -111,10 +118,10 @@ class Shelf:
 
     # --- In ---------------------------------------------------------------------------------------
 
-    def keep(self, items: Sequence[tuple[str, SignedObservation]]) -> list[Verdict]:
+    def keep(self, items: Sequence[tuple[str, Delivery]]) -> list[Verdict]:
         """Keep observations with their reporters, durably; what differs is evidence."""
         with transaction(self._connection) as connection:
-            found = [self._keep(connection, reporter, signed) for reporter, signed in items]
+            found = [self._keep(connection, reporter, delivery) for reporter, delivery in items]
         for verdict, evidence in found:
             if verdict is Verdict.EQUIVOCATION and evidence and self._evidence_path is not None:
                 with self._evidence_path.open("a", encoding="utf-8") as file:
@@ -122,10 +129,10 @@ class Shelf:
         return [verdict for verdict, _ in found]
 
     def _keep(
-        self, connection: sqlite3.Connection, reporter: str, signed: SignedObservation
+        self, connection: sqlite3.Connection, reporter: str, delivery: Delivery
     ) -> tuple[Verdict, dict[str, Any] | None]:
-        one = signed.observation
-        key = (signed.oracle, one.feed.id, one.round, one.reporter_set, reporter)
+        one, signature = delivery.observation, delivery.signed.signature
+        key = (delivery.oracle, one.feed.id, one.round, one.reporter_set, reporter)
         before = connection.execute(
             "SELECT value, signature FROM observations WHERE oracle = ? AND feed_id = ?"
             " AND round = ? AND reporter_set = ? AND reporter = ?",
@@ -140,7 +147,7 @@ class Shelf:
                     one.interval_start,
                     one.interval_seconds,
                     str(one.value),
-                    signed.signature,
+                    signature,
                     now,
                 ),
             )
@@ -148,7 +155,7 @@ class Shelf:
         if int(before[0]) == one.value:
             return Verdict.KNOWN, None
         first = {"value": before[0], "signature": to_hex(before[1])}
-        second = {"value": str(one.value), "signature": to_hex(signed.signature)}
+        second = {"value": str(one.value), "signature": to_hex(signature)}
         is_new = connection.execute(
             "INSERT INTO evidence (oracle, feed_id, round, reporter_set, reporter, first, second,"
             " seen_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
@@ -161,15 +168,18 @@ class Shelf:
         )
         evidence = {
             "kind": "equivocation",
-            "oracle": signed.oracle,
+            "oracle": self._names.get(delivery.oracle, delivery.oracle),
+            "address": delivery.oracle,
             "feed_id": one.feed.id,
             "round": one.round,
             "interval_start": one.interval_start,
             "interval_seconds": one.interval_seconds,
             "reporter_set": one.reporter_set,
             "reporter": reporter,
-            "first": first,
-            "second": second,
+            "first": first["value"],
+            "first_signature": first["signature"],
+            "second": second["value"],
+            "second_signature": second["signature"],
             "seen_at": round(now, 3),
         }
         return Verdict.EQUIVOCATION, evidence if is_new else None
@@ -197,7 +207,6 @@ class Shelf:
             Kept(
                 row[0],
                 SignedObservation(
-                    oracle,
                     Observation(
                         feed, round_, UnixSeconds(row[1]), row[2], reporter_set, int(row[3])
                     ),

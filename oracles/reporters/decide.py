@@ -8,6 +8,7 @@ from typing import Final
 from energy_grid.feeds import FeedKind
 from energy_grid.units import BPS
 from oracles.reporting.oracles import FeedView
+from oracles.reporting.rounds import heartbeat_round, is_heartbeat_due
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +66,8 @@ def due(view: FeedView, now: int) -> Due | None:
         view: the feed as the chain shows it.
         now: time of the chain.
     """
-    rhythm = view.terms.rhythm
     latest = view.latest_round if view.has_round else -1
-    if rhythm.is_heartbeat_due(now, latest):
-        return Due(rhythm.heartbeat_round(now), True)
-    current = rhythm.round_at(now)
+    if is_heartbeat_due(view.config, now, latest):
+        return Due(heartbeat_round(view.config, now), True)
+    current = view.config.round_at(now)
     return Due(current, False) if current > latest else None

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from energy_grid import eip712
-from energy_grid.feeds import Observation
+from energy_grid.feeds import Observation, SignedObservation
 from energy_grid.keystores import open_keystore
 
 REMEDY: Final = "Check EG_KEEPER_KEYSTORE and EG_KEEPER_PASSWORD_FILE"
@@ -36,9 +35,9 @@ class ReporterKey:
         account = open_keystore(path, password, REMEDY)
         return cls(str(account.address), bytes(account.key))
 
-    def sign(self, observation: Observation, domain: bytes) -> bytes:
-        """65 bytes `r | s | v`; the same for the same observation, always."""
-        return eip712.sign(observation, domain, self.__private_key)
+    def sign(self, observation: Observation, domain: bytes) -> SignedObservation:
+        """Sign; the same for the same observation, always."""
+        return SignedObservation.sign(observation, domain, self.__private_key)
 
     def __repr__(self) -> str:
         return f"ReporterKey({self.address})"

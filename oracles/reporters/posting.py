@@ -12,7 +12,7 @@ import structlog
 
 from energy_grid.errors import EnergyGridError, RetryableError
 from energy_grid.rpc import public_url
-from oracles.reporting.wire import MAX_OBSERVATIONS, SignedObservation, to_document
+from oracles.reporting.wire import MAX_OBSERVATIONS, Delivery, to_document
 from oracles.sources.errors import SchemaError
 from oracles.sources.http import HttpClient, HttpLimits, require_web_url
 
@@ -84,7 +84,7 @@ class Collector:
         """End its client."""
         self._client.close()
 
-    def post(self, observations: Sequence[SignedObservation]) -> list[Outcome]:
+    def post(self, observations: Sequence[Delivery]) -> list[Outcome]:
         """Hand observations over.
 
         Raises:

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Final
 
 from energy_grid.errors import ConfigurationError, RetryableError
-from energy_grid.feeds import Feed, Observation
+from energy_grid.feeds import Feed, Observation, SignedObservation
 from energy_grid.outbox import connect, transaction
 from energy_grid.units import UnixSeconds
-from oracles.reporting.wire import SignedObservation
+from oracles.reporting.wire import Delivery
 
 _SCHEMA: Final = (
     "CREATE TABLE IF NOT EXISTS record_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT",
@@ -108,8 +108,11 @@ class Record:
                     )
 
     def sign_once(
-        self, oracle: str, observation: Observation, sign: Callable[[Observation], bytes]
-    ) -> SignedObservation:
+        self,
+        oracle: str,
+        observation: Observation,
+        sign: Callable[[Observation], SignedObservation],
+    ) -> Delivery:
         """What was signed for the round before, else sign this and keep it first.
 
         Args:
@@ -130,7 +133,7 @@ class Record:
                 ).fetchone()
                 if found is not None:
                     return _signed(found)
-                signature = sign(observation)
+                signed = sign(observation)
                 connection.execute(
                     "INSERT INTO signed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (
@@ -138,13 +141,13 @@ class Record:
                         str(observation.value),
                         observation.interval_start,
                         observation.interval_seconds,
-                        signature,
+                        signed.signature,
                         time.time(),
                     ),
                 )
         except sqlite3.Error as error:
             raise self._storage_error(error) from error
-        return SignedObservation(oracle, observation, signature)
+        return Delivery(oracle, signed)
 
     def has_signed(self, oracle: str, feed: Feed, round_: int, reporter_set: int) -> bool:
         """Whether a round was signed."""
@@ -168,7 +171,7 @@ class Record:
 
     def to_hand_over(
         self, collector: str, oracle: str, reporter_set: int, feed: Feed
-    ) -> list[SignedObservation]:
+    ) -> list[Delivery]:
         """The newest signed round of a feed, unless the collector has it."""
         found = self._connection.execute(
             f"SELECT {_COLUMNS}, h.outcome FROM signed s LEFT JOIN handed_over h"  # noqa: S608
@@ -180,7 +183,7 @@ class Record:
         ).fetchone()
         return [] if found is None or found[-1] is not None else [_signed(found)]
 
-    def note(self, collector: str, outcomes: Iterable[tuple[SignedObservation, str]]) -> None:
+    def note(self, collector: str, outcomes: Iterable[tuple[Delivery, str]]) -> None:
         """What a collector said for good."""
         with transaction(self._connection) as connection:
             connection.executemany(
@@ -224,17 +227,15 @@ class Record:
         )
 
 
-def _signed(row: tuple[object, ...]) -> SignedObservation:
+def _signed(row: tuple[object, ...]) -> Delivery:
     oracle, feed_id, round_, start, seconds, reporter_set, value, signature = row[:8]
-    return SignedObservation(
-        str(oracle),
-        Observation(
-            Feed.of_id(int(str(feed_id))),
-            int(str(round_)),
-            UnixSeconds(int(str(start))),
-            int(str(seconds)),
-            int(str(reporter_set)),
-            int(str(value)),
-        ),
-        bytes(signature),  # type: ignore[call-overload]
+    observation = Observation(
+        Feed.of_id(int(str(feed_id))),
+        int(str(round_)),
+        UnixSeconds(int(str(start))),
+        int(str(seconds)),
+        int(str(reporter_set)),
+        int(str(value)),
     )
+    assert isinstance(signature, bytes)
+    return Delivery(str(oracle), SignedObservation(observation, signature))

@@ -17,7 +17,8 @@ from oracles.reporters.keys import ReporterKey
 from oracles.reporters.posting import Collector, CollectorUnreachableError
 from oracles.reporters.record import REFUSED, TAKEN, Record
 from oracles.reporting.oracles import FeedView, Oracle, OracleView, oracle_of_kind, read_views
-from oracles.reporting.wire import SignedObservation
+from oracles.reporting.rounds import is_too_old
+from oracles.reporting.wire import Delivery
 from oracles.runtime.keeper import Keeper, Ops, Plan
 from oracles.sources.base import Interval
 from oracles.sources.combining import Combined, Combiner
@@ -101,11 +102,7 @@ class Reporter(Keeper):
 
     def plan(self) -> Plan:
         """See `Keeper.plan`: signs what is due."""
-        wanted: dict[str, list[Feed]] = {}
-        for observed in self._feeds:
-            wanted.setdefault(oracle_of_kind(observed.feed.kind), []).append(observed.feed)
-        used = [self._oracles[name] for name in wanted]
-        self._views = read_views(self._rpc, used, wanted)
+        self._look()
         now = max((view.now for view in self._views.values()), default=UnixSeconds(0))
         problems: dict[str, None] = {}
         planned: dict[str, int] = {}
@@ -128,6 +125,12 @@ class Reporter(Keeper):
         self._prune(now)
         return Plan(now, planned, tuple(problems))
 
+    def _look(self) -> None:
+        wanted: dict[str, list[Feed]] = {}
+        for observed in self._feeds:
+            wanted.setdefault(oracle_of_kind(observed.feed.kind), []).append(observed.feed)
+        self._views = read_views(self._rpc, [self._oracles[name] for name in wanted], wanted)
+
     def _report(
         self, oracle: Oracle, view: OracleView, feed_view: FeedView, observed: ObservedFeed
     ) -> bool:
@@ -138,8 +141,8 @@ class Reporter(Keeper):
             oracle.address, feed, found.round, view.reporter_set
         ):
             return False
-        rhythm = feed_view.terms.rhythm
-        interval = Interval(rhythm.interval_of(feed, found.round), rhythm.interval_seconds)
+        config = feed_view.config
+        interval = Interval(config.interval_start(feed, found.round), config.interval_seconds)
         try:
             combined = self._observe(oracle, view, feed_view, observed, interval)
         except (NotCoveredError, NotEnoughSourcesError):
@@ -181,8 +184,10 @@ class Reporter(Keeper):
         observed: ObservedFeed,
         interval: Interval,
     ) -> Combined:
-        feed, terms = observed.feed, feed_view.terms
-        plausible = observed.plausible.narrowed(terms.lowest, terms.highest)
+        feed, config = observed.feed, feed_view.config
+        plausible = observed.plausible.narrowed(
+            config.lowest_observation, config.highest_observation
+        )
         combined = observed.combiner.observe(feed, interval, view.now, plausible)
         for refusal in combined.refused:
             self._refused.labels(source=refusal.source, reason=type(refusal.error).__name__).inc()
@@ -202,6 +207,8 @@ class Reporter(Keeper):
 
     def send(self) -> Cycle:
         """See `Keeper.send`: hands signed rounds to every collector that has not got them."""
+        if not self._views:
+            self._look()
         taken = refused = 0
         for collector in self._collectors:
             waiting = self._waiting(collector)
@@ -236,7 +243,7 @@ class Reporter(Keeper):
         self._posted.labels(outcome="refused").inc(refused)
         return Cycle(sent=taken + refused, mined=taken, failed=refused)
 
-    def _waiting(self, collector: Collector) -> list[SignedObservation]:
+    def _waiting(self, collector: Collector) -> list[Delivery]:
         """Newest signed round of each feed that neither collector nor chain have."""
         waiting = []
         for observed in self._feeds:
@@ -251,7 +258,7 @@ class Reporter(Keeper):
                     collector.url, oracle.address, view.reporter_set, observed.feed
                 )
                 if one.observation.round > feed_view.latest_round
-                and not feed_view.terms.rhythm.is_too_old(one.observation.round, view.now)
+                and not is_too_old(feed_view.config, one.observation.round, view.now)
             ]
         return waiting
 

@@ -2,7 +2,6 @@
 
 from oracles.reporting.oracles import (
     ORACLES,
-    FeedTerms,
     FeedView,
     Oracle,
     OracleView,
@@ -10,15 +9,14 @@ from oracles.reporting.oracles import (
     oracles_of,
     read_views,
 )
-from oracles.reporting.wire import SignedObservation, parse_observations, to_document
+from oracles.reporting.wire import Delivery, parse_observations, to_document
 
 __all__ = [
     "ORACLES",
-    "FeedTerms",
+    "Delivery",
     "FeedView",
     "Oracle",
     "OracleView",
-    "SignedObservation",
     "oracle_of_kind",
     "oracles_of",
     "parse_observations",

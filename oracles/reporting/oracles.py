@@ -9,11 +9,17 @@ from typing import Any, Final
 from energy_grid import eip712
 from energy_grid.contracts import Contract, Contracts
 from energy_grid.errors import ConfigurationError
-from energy_grid.feeds import Feed, FeedId, FeedKind
-from energy_grid.feeds.observation import GRID_DOMAIN, PRICE_DOMAIN, WEATHER_DOMAIN
+from energy_grid.feeds import (
+    GRID_DOMAIN,
+    PRICE_DOMAIN,
+    WEATHER_DOMAIN,
+    Feed,
+    FeedConfig,
+    FeedId,
+    FeedKind,
+)
 from energy_grid.rpc import Rpc
-from energy_grid.units import BPS, UnixSeconds
-from oracles.reporting.rounds import Rhythm
+from energy_grid.units import UnixSeconds
 
 ORACLES: Final[dict[str, tuple[str, frozenset[FeedKind]]]] = {
     "PriceOracle": (PRICE_DOMAIN, frozenset({FeedKind.MARKET_PRICE})),
@@ -72,34 +78,19 @@ class Oracle:
 
 
 @dataclass(frozen=True, slots=True)
-class FeedTerms:
-    """What the chain says about how a feed works, as far as reporters and collectors need it."""
-
-    rhythm: Rhythm
-    lowest: int
-    highest: int
-    max_spread: int
-    max_spread_bps: int
-
-    def band(self, middle: int) -> int:
-        """Largest difference between two values of a report around a median."""
-        return max(self.max_spread, abs(middle) * self.max_spread_bps // BPS)
-
-
-@dataclass(frozen=True, slots=True)
 class FeedView:
     """A feed at one moment.
 
     Attributes:
         feed: the feed.
-        terms: how it works.
+        config: how it works.
         latest_round: number of its newest round; 0 if there is none.
         latest_value: value of that.
         updated_at: when it was published; 0 if there is none.
     """
 
     feed: Feed
-    terms: FeedTerms
+    config: FeedConfig
     latest_round: int = 0
     latest_value: int = 0
     updated_at: int = 0
@@ -195,21 +186,10 @@ def _view(oracle: Oracle, now: UnixSeconds, feed_ids: list[FeedId], answers: Any
     min_answers = int(answer("minAnswers"))
     views = {}
     for feed_id in feed_ids:
-        config, latest = answer("feedConfig"), answer("latestRound")
-        if not config.roundSeconds:
+        config, latest = FeedConfig.of_answer(answer("feedConfig")), answer("latestRound")
+        if config is None:
             continue  # unknown on chain
-        rhythm = Rhythm(config.intervalSeconds, config.roundSeconds, config.heartbeatSeconds)
         views[feed_id] = FeedView(
-            Feed.of_id(feed_id),
-            FeedTerms(
-                rhythm,
-                config.lowestObservation,
-                config.highestObservation,
-                config.maxSpread,
-                config.maxSpreadBps,
-            ),
-            latest.round,
-            latest.value,
-            latest.updatedAt,
+            Feed.of_id(feed_id), config, latest.round, latest.value, latest.updatedAt
         )
     return OracleView(now, reporter_set, reporters, min_answers, views)

@@ -2,7 +2,7 @@
 
     {"observations": [{"oracle": "0x...", "feed_id": 16777217, "zone": 1, "unit": 1, "decimals": 0,
       "round": 1900000, "interval_start": 1710000000, "interval_seconds": 900, "reporter_set": 1,
-      "value": "48210", "signature": "0x... (65 bytes)"}]}
+      "value": "48210", "signature": "0x... (64 bytes, compact)"}]}
 
 Values are text, since not every reader of JSON keeps 128 bits. Zone, unit and decimals follow from
 the feed, but are told as they were signed, so that a reporter that means another unit is refused
@@ -17,10 +17,10 @@ from typing import Any, Final
 
 from eth_utils.address import is_checksum_address
 
-from energy_grid import eip712
 from energy_grid.errors import InvalidValueError
-from energy_grid.feeds import Feed, Observation
+from energy_grid.feeds import Feed, Observation, SignedObservation
 from energy_grid.rpc import to_bytes, to_hex
+from energy_grid.signed_orders import COMPACT_BYTES
 from energy_grid.units import UnixSeconds
 
 MAX_OBSERVATIONS: Final = 200
@@ -32,36 +32,24 @@ _FIELDS: Final = frozenset(
     }
 )  # fmt: skip
 _LONGEST_VALUE: Final = 40
-_S_BITS: Final = 255
 
 
 @dataclass(frozen=True, slots=True)
-class SignedObservation:
-    """An observation with its reporter's signature.
+class Delivery:
+    """A signed observation on its way.
 
     Attributes:
         oracle: address of the contract it is meant for.
-        observation: what was signed.
-        signature: 65 bytes `r | s | v`.
+        signed: the observation with its signature.
     """
 
     oracle: str
-    observation: Observation
-    signature: bytes
+    signed: SignedObservation
 
-    def signer(self, domain: bytes) -> str:
-        """Whoever signed.
-
-        Raises:
-            InvalidValueError: the signature is malformed or fits no key.
-        """
-        return eip712.recover(self.observation, domain, self.signature)
-
-    def signed_value(self) -> tuple[int, bytes, bytes]:
-        """Value and signature as the contract takes them, the latter in the form of ERC-2098."""
-        parity = self.signature[64] - 27
-        s = int.from_bytes(self.signature[32:64], "big") | parity << _S_BITS
-        return self.observation.value, self.signature[:32], s.to_bytes(32, "big")
+    @property
+    def observation(self) -> Observation:
+        """What was signed."""
+        return self.signed.observation
 
     def as_json(self) -> dict[str, Any]:
         """As an object of the message."""
@@ -77,11 +65,11 @@ class SignedObservation:
             "interval_seconds": observation.interval_seconds,
             "reporter_set": observation.reporter_set,
             "value": str(observation.value),
-            "signature": to_hex(self.signature),
+            "signature": to_hex(self.signed.signature),
         }
 
     @classmethod
-    def of_json(cls, item: Any) -> SignedObservation:
+    def of_json(cls, item: Any) -> Delivery:
         """An object of a message.
 
         Raises:
@@ -110,15 +98,15 @@ class SignedObservation:
             _unsigned(item, "reporter_set", 32),
             _value(value),
         )
-        return cls(oracle, observation, _signature(signature))
+        return cls(oracle, SignedObservation(observation, _signature(signature)))
 
 
-def to_document(observations: Iterable[SignedObservation]) -> dict[str, Any]:
+def to_document(observations: Iterable[Delivery]) -> dict[str, Any]:
     """A message."""
     return {"observations": [one.as_json() for one in observations]}
 
 
-def parse_observations(document: Any) -> list[SignedObservation | InvalidValueError]:
+def parse_observations(document: Any) -> list[Delivery | InvalidValueError]:
     """Observations of a message, each on its own; an error in the place of a bad one.
 
     Raises:
@@ -131,10 +119,10 @@ def parse_observations(document: Any) -> list[SignedObservation | InvalidValueEr
         raise InvalidValueError(
             "observations of a message", expected=f"1 to {MAX_OBSERVATIONS}", found=len(items)
         )
-    found: list[SignedObservation | InvalidValueError] = []
+    found: list[Delivery | InvalidValueError] = []
     for item in items:
         try:
-            found.append(SignedObservation.of_json(item))
+            found.append(Delivery.of_json(item))
         except InvalidValueError as error:
             found.append(error)
     return found
@@ -158,12 +146,12 @@ def _value(text: Any) -> int:
 
 
 def _signature(text: Any) -> bytes:
-    if not isinstance(text, str) or len(text) != 132 or not text.startswith("0x"):
-        raise InvalidValueError("signature", expected="65 bytes in hexadecimal")
+    if not isinstance(text, str) or len(text) != 2 + 2 * COMPACT_BYTES or not text.startswith("0x"):
+        raise InvalidValueError("signature", expected="64 bytes in hexadecimal")
     try:
         return to_bytes(text)
     except ValueError:
-        raise InvalidValueError("signature", expected="65 bytes in hexadecimal") from None
+        raise InvalidValueError("signature", expected="64 bytes in hexadecimal") from None
 
 
 def _short(value: Any) -> str:

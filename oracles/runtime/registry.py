@@ -28,6 +28,8 @@ ENTRIES: Final[dict[str, Entry]] = {
     "matching": Entry("oracles.engine.keepers:MATCHING", 9_102),
     "settlement": Entry("oracles.settling.keepers:SETTLEMENT", 9_103),
     "guardian": Entry("oracles.guardian.keepers:GUARDIAN", 9_104),
+    "collector": Entry("oracles.collector.keepers:COLLECTOR", 9_105),
+    "reporter": Entry("oracles.reporters.keepers:REPORTER", 9_106),
 }
 """Keepers by name. Names are fixed: unit files and start scripts use them."""
 

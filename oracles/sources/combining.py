@@ -8,7 +8,7 @@ from typing import Final
 
 import structlog
 
-from energy_grid.feeds import Feed, FeedKind
+from energy_grid.feeds import Feed, FeedKind, median
 from energy_grid.units import BPS, UnixSeconds
 from oracles.sources.base import Interval, Measurement, Source
 from oracles.sources.errors import (
@@ -188,12 +188,3 @@ class Combiner:
             return self._rules.band
         relative = abs(middle) * MAX_BAND_BPS.get(feed.kind, _DEFAULT_BAND_BPS) // BPS
         return max(relative, BAND_FLOOR[feed.kind])
-
-
-def median(values: Sequence[int]) -> int:
-    """The middle value; of an even number the floored mean of the middle two, as on chain."""
-    ordered = sorted(values)
-    half = len(ordered) // 2
-    if len(ordered) % 2:
-        return ordered[half]
-    return (ordered[half - 1] + ordered[half]) // 2

@@ -26,6 +26,8 @@ def environment(tmp_path, monkeypatch):
     monkeypatch.setenv("EG_RPC_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("EG_KEEPER_FOLDER", str(tmp_path))
     monkeypatch.setenv("EG_OPS_PORT", "0")
+    monkeypatch.setenv("EG_REPORTER_SOURCES", str(tmp_path / "sources.json"))
+    monkeypatch.setenv("EG_REPORTER_COLLECTORS", "http://127.0.0.1:9")
     return tmp_path
 
 
