@@ -10,6 +10,7 @@ from energy_grid.contracts import Contract
 from energy_grid.deployments import Deployment
 from energy_grid.outbox import KeyLock, Outbox, Sender
 from energy_grid.rpc import Rpc
+from energy_grid.rpc_pool import open_rpc
 from meter_bridge.chain import CONTRACT, ChainPages, OutcomeWatch, require_deployed, smart_meter_of
 from meter_bridge.clock import ChainClock, Clock, SystemClock
 from meter_bridge.config import (
@@ -169,7 +170,7 @@ def clock_for(config: BridgeConfig) -> Clock:
     """The configured clock."""
     if config.clock.source == "system":
         return SystemClock()
-    return ChainClock(Rpc(config.chain.rpc_url, timeout_seconds=CHAIN_CLOCK_TIMEOUT_SECONDS))
+    return ChainClock(open_rpc(config.chain.rpc_url, timeout_seconds=CHAIN_CLOCK_TIMEOUT_SECONDS))
 
 
 def contract_for(config: BridgeConfig, rpc: Rpc) -> Contract:
@@ -188,7 +189,7 @@ def sending_thread_for(config: BridgeConfig, outbox: Outbox) -> SendingThread:
     Raises:
         KeyFileError: the relayer's keystore does not open.
     """
-    rpc = Rpc(config.chain.rpc_url)
+    rpc = open_rpc(config.chain.rpc_url)
     deployment = Deployment.read(config.chain.deployment, config.chain.chain_id)
     contract = smart_meter_of(deployment, rpc)
     password = read_secret_file(config.relayer.password_file, "password of the relayer")
@@ -246,7 +247,7 @@ def assemble(config: BridgeConfig, meters: list[Meter]) -> Parts:
         ConfigurationError: deployment, store and configuration do not fit together.
         StoreUnavailableError: the store cannot be written.
     """
-    rpc = Rpc(config.chain.rpc_url)
+    rpc = open_rpc(config.chain.rpc_url)
     contract = contract_for(config, rpc)
     outbox = Outbox(config.store.path)
     bridge = bridge_account_of(config)
@@ -265,6 +266,6 @@ def assemble(config: BridgeConfig, meters: list[Meter]) -> Parts:
     )
     pages = None
     if bridge:
-        pages_rpc = Rpc(config.chain.rpc_url)
+        pages_rpc = open_rpc(config.chain.rpc_url)
         pages = ChainPages(contract_for(config, pages_rpc), pages_rpc, bridge)
     return Parts(config, rpc, contract, outbox, engine, pages)

@@ -14,6 +14,7 @@ from energy_grid.deployments import Deployment
 from energy_grid.errors import EnergyGridError
 from energy_grid.outbox import State
 from energy_grid.rpc import Rpc, public_url
+from energy_grid.rpc_pool import open_rpc
 from meter_bridge.assembly import (
     clock_for,
     contract_for,
@@ -48,7 +49,7 @@ class Check:
 
 def run_checks(config: BridgeConfig) -> Iterator[Check]:
     """All checks, in the order in which their causes should be mended."""
-    rpc = Rpc(config.chain.rpc_url, timeout_seconds=CONNECT_SECONDS)
+    rpc = open_rpc(config.chain.rpc_url, timeout_seconds=CONNECT_SECONDS)
     yield _checked("node", lambda: f"block {rpc.block_number()} at {public_url(rpc.url)}")
     yield _checked("chain id", lambda: _chain_id(config, rpc))
     yield _checked("deployment", lambda: _deployment(config, rpc))

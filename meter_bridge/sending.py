@@ -17,7 +17,8 @@ _log = structlog.get_logger(__name__)
 IDLE_CYCLE_SECONDS: Final = 15.0
 """How often the chain is asked although nothing is known to be under way."""
 _FIRST_PAUSE_SECONDS: Final = 0.5
-_LONGEST_PAUSE_SECONDS: Final = 30.0
+_LONGEST_PAUSE_SECONDS: Final = 10.0
+"""Below a block's time: work resumes with the first block after an outage."""
 
 
 class SendingThread:

@@ -6,15 +6,18 @@ with `eg_` and end with their unit, and `OpsServer` answers `/healthz`, `/readyz
 
 from energy_grid.ops.health import Component, Health
 from energy_grid.ops.metrics import PREFIX, UNITS, Metrics
+from energy_grid.ops.sending import SENDING, SenderScribe
 from energy_grid.ops.server import OpsServer
 from energy_grid.ops.settings import OpsSettings
 
 __all__ = [
     "PREFIX",
+    "SENDING",
     "UNITS",
     "Component",
     "Health",
     "Metrics",
     "OpsServer",
     "OpsSettings",
+    "SenderScribe",
 ]

@@ -119,6 +119,7 @@ class Sender:
         self._fewest_transactions_left = fewest_transactions_left
         self._lock_folder = lock_folder
         self._locks: list[KeyLock] = []
+        self._is_interrupted = False
         self._work = Workplace(
             outbox=outbox,
             rpc=rpc,
@@ -195,6 +196,9 @@ class Sender:
         alarms = self._work.alarms
         try:
             self.start()
+            if self._is_interrupted:  # a cycle that was broken off may have left a reservation
+                self.outbox.release_reservations()
+            self._is_interrupted = True
             self.rpc.refresh()
             found = self._reconciler.run()
             self._judge_funds()
@@ -208,6 +212,7 @@ class Sender:
         except (NodeRefusedError, DeepReorgError):
             self._judge_funds()
             raise
+        self._is_interrupted = False
         alarms.clear(AlarmName.RPC_DOWN)
         waiting = self.outbox.count(*(state for state in State if state.is_open))
         return Cycle(

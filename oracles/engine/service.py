@@ -33,7 +33,8 @@ from oracles.engine.reader import MarketReader
 from oracles.engine.snapshot import WaitingOrder
 
 KEPT_ORDERS_SECONDS: Final = 7 * SECONDS_PER_DAY
-_LONGEST_PAUSE_SECONDS: Final = 60.0
+_LONGEST_PAUSE_SECONDS: Final = 10.0
+"""Below a block's time: work resumes with the first block after an outage."""
 ANYBODY: Final = "0x0000000000000000000000000000000000000001"
 """Account that calls are tried out with where there is no key; anybody may send them."""
 

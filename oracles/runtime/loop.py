@@ -17,7 +17,8 @@ from energy_grid.errors import RetryableError
 from energy_grid.outbox import State
 from oracles.runtime.keeper import Keeper, Ops, Report
 
-LONGEST_PAUSE_SECONDS: Final = 60.0
+LONGEST_PAUSE_SECONDS: Final = 10.0
+"""Below a block's time: work resumes with the first block after an outage."""
 CYCLE: Final = "cycle"
 """Part of a keeper's health: whether its last cycle went well, and not too long ago."""
 

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from energy_grid.errors import EnergyGridError
-from energy_grid.rpc import Rpc
+from energy_grid.rpc_pool import open_rpc
 from oracles.runtime.keeper import Ops
 
 NODE: Final = "node"
@@ -40,7 +40,7 @@ class NodeWatch:
         address: str | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._rpc = Rpc(url, timeout_seconds=ANSWER_SECONDS)
+        self._rpc = open_rpc(url, timeout_seconds=ANSWER_SECONDS)
         self._health = ops.health
         self._head_seconds = head_seconds
         self._address = address

@@ -212,6 +212,31 @@ def test_killed__while_nothing_is_mined__pool_and_outbox_agree_again(
     assert outbox.count(State.MINED, State.FINAL) == 3
 
 
+@pytest.mark.parametrize("edge", [Edge.RESERVED, Edge.SIGNED_IN_MEMORY, Edge.STORED])
+def test_broken_off__same_sender_goes_on__no_reservation_in_the_way(
+    chain, outbox, account, make_sender, receiver, no_mining, edge
+):
+    """A daemon's time limit ends a cycle anywhere; the next one is of the same process."""
+    left = [edge]
+
+    def break_off(name):
+        if left and name is left[0]:
+            left.clear()
+            raise Killed
+
+    give(outbox, receiver)
+    sender = make_sender(on_edge=break_off)
+    with pytest.raises(Killed):
+        sender.run_once()
+
+    sender.run_once()
+    chain.mine()
+    sender.run_once()
+
+    assert chain.rpc.balance(receiver) == total(3)
+    assert chain.rpc.nonce(account.address) == 3
+
+
 def test_restart__transaction_dropped_from_the_pool__same_bytes_sent_again(
     chain, outbox, make_sender, receiver, no_mining
 ):
