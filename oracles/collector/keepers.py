@@ -14,7 +14,7 @@ from oracles.collector.intake import Intake
 from oracles.collector.server import CollectorServer
 from oracles.collector.service import NAME, CollectorKeeper, CollectorOptions
 from oracles.collector.shelf import Shelf
-from oracles.reporting.oracles import ORACLES, oracles_of, read_views
+from oracles.reporting.oracles import oracles_of, read_views
 from oracles.runtime.checks import Check, Found, basic_checks, look
 from oracles.runtime.config import KeeperSettings
 from oracles.runtime.desk import Desk
@@ -89,7 +89,7 @@ def checks(settings: CollectorSettings) -> Iterator[Check]:
 
 
 def _oracles(contracts: Contracts) -> str:
-    oracles = oracles_of(contracts, ORACLES)
+    oracles = oracles_of(contracts)
     views = read_views(contracts.rpc, oracles.values())
     return ", ".join(f"{name}: {len(view.feeds)} feeds" for name, view in views.items())
 

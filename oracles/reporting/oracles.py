@@ -125,22 +125,28 @@ def oracle_of_kind(kind: FeedKind) -> str:
     return next(name for name, (_, kinds) in ORACLES.items() if kind in kinds)
 
 
-def oracles_of(contracts: Contracts, names: Iterable[str] = ORACLES) -> dict[str, Oracle]:
+def oracles_of(contracts: Contracts, names: Iterable[str] | None = None) -> dict[str, Oracle]:
     """Oracles of a deployment by name.
 
+    Args:
+        contracts: the deployment.
+        names: which must be there; None for those that are.
+
     Raises:
-        ConfigurationError: one is not deployed.
+        ConfigurationError: one is not deployed, or none at all.
     """
-    found = {}
-    for name in names:
-        if name not in contracts.deployment.contracts:
-            raise ConfigurationError(
-                f"no {name} in the deployment",
-                expected="a deployment with oracles",
-                remedy="Deploy again: `ape run deploy --network ...`",
-            )
-        found[name] = Oracle.of(name, contracts[name], contracts.deployment.chain_id)
-    return found
+    deployed = contracts.deployment.contracts
+    wanted = [name for name in ORACLES if name in deployed] if names is None else list(names)
+    missing = [name for name in wanted if name not in deployed]
+    if missing or not wanted:
+        raise ConfigurationError(
+            "oracles of the deployment",
+            expected=", ".join(wanted or ORACLES),
+            found=f"no {', '.join(missing)}" if missing else "none",
+            remedy="Deploy again: `ape run deploy --network ...`",
+        )
+    chain_id = contracts.deployment.chain_id
+    return {name: Oracle.of(name, contracts[name], chain_id) for name in wanted}
 
 
 def read_views(
