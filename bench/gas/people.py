@@ -51,8 +51,21 @@ def settle_in(
         first_slot: first slot their meters read.
         zone: where they live.
     """
-    contracts = world.contracts
-    meter, settlement = contracts.smart_meter, contracts.settlement
+    settlement = world.contracts.settlement
+    households = register_meters(world, first_key, count, first_slot, zone)
+    addresses = [household.address for household in households]
+    world.send_all([Call(one, settlement, "enrol", (one,)) for one in addresses])
+    fund(world, addresses)
+    security = int(settlement.call("securityDeposit"))
+    world.send_all([Call(one, settlement, "postSecurity", (security,)) for one in addresses])
+    return households
+
+
+def register_meters(
+    world: World, first_key: int, count: int, first_slot: int, zone: int = ZONE
+) -> list[Household]:
+    """The meters of `settle_in` alone: their owners are not enrolled."""
+    meter = world.contracts.smart_meter
     domain = eip712.domain(world.rpc.chain_id(), meter.address)
     already = int(meter.call("meterCount"))
     households, registrations = [], []
@@ -76,12 +89,7 @@ def settle_in(
         consent = eip712.sign(registration, domain, bytes(device.key))
         registrations.append((registration.as_tuple(), consent))
         households.append(Household(account, device, meter_id=already + index + 1))
-    addresses = [household.address for household in households]
     world.send_all([Call(world.governor, meter, "registerMeter", one) for one in registrations])
-    world.send_all([Call(one, settlement, "enrol", (one,)) for one in addresses])
-    fund(world, addresses)
-    security = int(settlement.call("securityDeposit"))
-    world.send_all([Call(one, settlement, "postSecurity", (security,)) for one in addresses])
     return households
 
 

@@ -49,17 +49,19 @@ interface IMeterPages {
     );
     /// @notice A page gave up by its bridge.
     event PageWithdrawn(address indexed bridge, uint40 indexed boundary, uint16 indexed index);
-    /// @notice A page was revealed. Its entries are on record as the meters' readings, frequency and
-    /// voltage not measured, all but those named in `PageEntrySkipped`.
+    /// @notice A page, or the next part of it, was revealed. Its entries are on record as the meters' readings,
+    /// frequency and voltage not measured, all but those named in `PageEntrySkipped`.
     /// @param bridge the bridge
     /// @param boundary time of the readings
     /// @param index number of the page
-    /// @param accepted number of entries on record now
+    /// @param firstPlace place of the first of the entries
+    /// @param accepted number of entries taken
     /// @param entries as in `MeterPage`
     event PageRevealed(
         address indexed bridge,
         uint40 indexed boundary,
         uint16 indexed index,
+        uint256 firstPlace,
         uint256 accepted,
         bytes entries
     );
@@ -194,6 +196,14 @@ interface IMeterPages {
     /// out of gas as a whole, never by entry.
     /// @return accepted number of entries that are on record now
     function revealPage(MeterPage calldata page) external returns (uint256 accepted);
+
+    /// @notice Reveal the next entries of a page, for instance because so many of its meters have gaps that it
+    /// does not fit one transaction. `revealPage` takes the rest.
+    /// @param count how many entries at most
+    /// @return accepted number of entries that are on record now
+    function revealPagePart(MeterPage calldata page, uint256 count)
+        external
+        returns (uint256 accepted);
 
     /// @notice Let only signed readings count for a meter at a boundary that is not revealed. By the owner or
     /// the device. Two demands cover the boundaries between them too.

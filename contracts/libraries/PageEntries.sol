@@ -31,4 +31,13 @@ library PageEntries {
         importWh = (entry >> 40) & type(uint40).max;
         exportWh = entry & type(uint40).max;
     }
+
+    /// @notice The entries from place `first` to `end` (exclusive), as they are packed.
+    function slice(bytes calldata entries, uint256 first, uint256 end)
+        internal
+        pure
+        returns (bytes calldata)
+    {
+        return entries[first * ENTRY_BYTES:end * ENTRY_BYTES];
+    }
 }

@@ -61,7 +61,8 @@ abstract contract MeterPageViews is IMeterPages, MeterRules {
             committedAt: uint40(committedAt),
             revealFrom: uint40(committedAt + DISPUTE_SECONDS),
             revealUntil: uint40(_snapshotDeadline(slot)),
-            hashStart: record.hashStart()
+            hashStart: record.hashStart(),
+            nextPlace: uint16(record.place())
         });
     }
 

@@ -131,34 +131,15 @@ contract MeterPages is MeterPageViews {
 
     /// @inheritdoc IMeterPages
     function revealPage(MeterPage calldata page) external returns (uint256 accepted) {
-        // Check
-        uint256 count = page.entries.countOf();
-        uint256 bridgeId = _activeBridge(page.bridge);
-        uint256 key = _key(bridgeId, page.index);
-        uint256 slot = _slotAt(page.boundary);
-        PageRecordWord record = _checkedRecord(page, key, slot);
-        if (record.status() == PageStatus.REVEALED) return 0;
-        _requireRevealable(page, key, slot, record);
+        return _reveal(page, PageEntries.MAX_ENTRIES);
+    }
 
-        // Effect
-        _pages[key][slot % PAGE_RING_SLOTS] = record.withStatus(PageStatus.REVEALED);
-        // Unchecked: at most 512 entries.
-        unchecked {
-            for (uint256 place = 0; place < count; ++place) {
-                (uint256 meterId, uint256 sequence, uint256 importWh, uint256 exportWh) =
-                    page.entries.at(place);
-                EntryRefusal reason =
-                    _take(bridgeId, slot, meterId, sequence, importWh, exportWh);
-                if (reason == EntryRefusal.NONE) {
-                    ++accepted;
-                } else {
-                    emit PageEntrySkipped(
-                        uint32(meterId), page.bridge, page.boundary, place, reason
-                    );
-                }
-            }
-        }
-        emit PageRevealed(page.bridge, page.boundary, page.index, accepted, page.entries);
+    /// @inheritdoc IMeterPages
+    function revealPagePart(MeterPage calldata page, uint256 count)
+        external
+        returns (uint256 accepted)
+    {
+        return _reveal(page, count);
     }
 
     /* DISPUTES */
@@ -271,6 +252,49 @@ contract MeterPages is MeterPageViews {
     }
 
     /* ENTRIES */
+
+    /// @dev Reveal at most `count` entries from the first that is not revealed on.
+    function _reveal(MeterPage calldata page, uint256 count) private returns (uint256 accepted) {
+        // Check
+        uint256 end = page.entries.countOf();
+        uint256 bridgeId = _activeBridge(page.bridge);
+        uint256 key = _key(bridgeId, page.index);
+        uint256 slot = _slotAt(page.boundary);
+        PageRecordWord record = _checkedRecord(page, key, slot);
+        if (record.status() == PageStatus.REVEALED) return 0;
+        _requireRevealable(page, key, slot, record);
+
+        // Effect
+        uint256 first = record.place();
+        if (count < end - first) {
+            end = first + count;
+            record = record.withPlace(end);
+        } else {
+            record = record.withPlace(0).withStatus(PageStatus.REVEALED);
+        }
+        _pages[key][slot % PAGE_RING_SLOTS] = record;
+        for (uint256 place = first; place < end; ++place) {
+            (uint256 meterId, uint256 sequence, uint256 importWh, uint256 exportWh) =
+                page.entries.at(place);
+            EntryRefusal reason = _take(bridgeId, slot, meterId, sequence, importWh, exportWh);
+            if (reason == EntryRefusal.NONE) {
+                ++accepted;
+            } else {
+                // An entry's meter id has 24 bits.
+                emit PageEntrySkipped(
+                    uint32(meterId), page.bridge, page.boundary, place, reason
+                );
+            }
+        }
+        emit PageRevealed(
+            page.bridge,
+            page.boundary,
+            page.index,
+            first,
+            accepted,
+            page.entries.slice(first, end)
+        );
+    }
 
     /// @dev Take one entry, or say why not: what a signed reading has to pass (V1, V3-V5, V10, V11, V14; V7 and
     /// V15 hold for the whole page and by type), V25, and no rollover.

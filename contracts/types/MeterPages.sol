@@ -98,12 +98,14 @@ enum EntryRefusal {
 /// @param revealFrom first second at which it may be revealed
 /// @param revealUntil first second at which it no longer may: the deadline of its readings
 /// @param hashStart first 25 bytes of its hash
+/// @param nextPlace number of its entries that were revealed in parts; 0 once it is revealed as a whole
 struct PageRecord {
     PageStatus status;
     uint40 committedAt;
     uint40 revealFrom;
     uint40 revealUntil;
     bytes25 hashStart;
+    uint16 nextPlace;
 }
 
 /// @notice A meter's dealings with bridges.

@@ -22,12 +22,13 @@ type PageMeterWord is uint256;
 /// @notice A committed page in one storage word.
 ///
 /// ```
-/// bit 255        56       46         44        18        0
-///  +-------------+--------+----------+---------+---------+
-///  | hash 200    | 0 (10) | status 2 | slot 26 | age 18  |
-///  +-------------+--------+----------+---------+---------+
+/// bit 255        56         46         44        18        0
+///  +-------------+----------+----------+---------+---------+
+///  | hash 200    | place 10 | status 2 | slot 26 | age 18  |
+///  +-------------+----------+----------+---------+---------+
 /// ```
 /// - `hash`: the first 25 bytes of the page's hash.
+/// - `place`: number of entries revealed while the page is revealed in parts.
 /// - `slot`: index of the boundary; another one in the same place means that this page is over.
 /// - `age`: seconds from 30 s before the boundary to the commitment.
 type PageRecordWord is uint256;
@@ -114,6 +115,8 @@ library PageMeterWordLib {
 library PageRecordWordLib {
     uint256 private constant SLOT_AT = 18;
     uint256 private constant STATUS_AT = 44;
+    uint256 private constant PLACE_AT = 46;
+    uint256 private constant PLACE_MASK = (1 << 10) - 1;
     uint256 private constant HASH_MASK = ~uint256((1 << 56) - 1);
 
     /// @dev Warning: the caller keeps `slot_` below 2^26 and `age_` below 2^18 (three days).
@@ -135,6 +138,16 @@ library PageRecordWordLib {
     {
         uint256 rest = PageRecordWord.unwrap(word) & ~(uint256(3) << STATUS_AT);
         return PageRecordWord.wrap(rest | (uint256(status_) << STATUS_AT));
+    }
+
+    /// @dev Warning: the caller keeps `place_` below 1,024.
+    function withPlace(PageRecordWord word, uint256 place_) internal pure returns (PageRecordWord) {
+        uint256 rest = PageRecordWord.unwrap(word) & ~(PLACE_MASK << PLACE_AT);
+        return PageRecordWord.wrap(rest | (place_ << PLACE_AT));
+    }
+
+    function place(PageRecordWord word) internal pure returns (uint256) {
+        return (PageRecordWord.unwrap(word) >> PLACE_AT) & PLACE_MASK;
     }
 
     function hasHash(PageRecordWord word, bytes32 hash_) internal pure returns (bool) {

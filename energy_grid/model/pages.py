@@ -17,7 +17,14 @@ from energy_grid.model.meters import (
     slot_cap_wh,
 )
 from energy_grid.model.refused import Refused
-from energy_grid.pages import ANSWER_SECONDS, DISPUTE_SECONDS, MeterPage, PageConsent, PageEntry
+from energy_grid.pages import (
+    ANSWER_SECONDS,
+    DISPUTE_SECONDS,
+    MAX_ENTRIES,
+    MeterPage,
+    PageConsent,
+    PageEntry,
+)
 from energy_grid.slots import is_aligned, reading_deadline, slot_of
 from energy_grid.units import SECONDS_PER_DAY, SLOT_SECONDS, UnixSeconds
 
@@ -62,6 +69,7 @@ class CommittedPage:
     page_hash: bytes
     committed_at: int
     status: PageStatus = PageStatus.COMMITTED
+    next_place: int = 0
 
 
 @dataclass(frozen=True)
@@ -166,8 +174,8 @@ class Pages:
             raise Refused("PageIsWithdrawn", boundary=boundary, index=index)
         self.pages[(bridge, boundary, index)] = replace(on_record, status=PageStatus.WITHDRAWN)
 
-    def reveal(self, page: MeterPage, now: int) -> int:
-        """Take a page's entries, each by itself. Returns how many were taken."""
+    def reveal(self, page: MeterPage, now: int, count: int = MAX_ENTRIES) -> int:
+        """Take a page's next entries, each by itself. Returns how many were taken."""
         self._require_active(page.bridge)
         check_aligned(page.boundary)
         on_record = self._matching(page)
@@ -180,15 +188,20 @@ class Pages:
         check_deadline(page.boundary, now)
         self._require_earlier_page_done(page, now)
         key = (page.bridge, page.boundary, page.index)
-        self.pages[key] = replace(on_record, status=PageStatus.REVEALED)
+        first = on_record.next_place
+        entries = list(enumerate(page.entries))[first : first + count]
+        if first + count >= len(page.entries):
+            self.pages[key] = replace(on_record, status=PageStatus.REVEALED, next_place=0)
+        else:
+            self.pages[key] = replace(on_record, next_place=first + count)
         self.skipped = []
-        for place, entry in enumerate(page.entries):
+        for place, entry in entries:
             reason = self._refusal(page, entry)
             if reason is not EntryRefusal.NONE:
                 self.skipped.append((place, reason))
                 continue
             append(self.metering.registry.meter(entry.meter_id), reading_of(page, entry))
-        return len(page.entries) - len(self.skipped)
+        return len(entries) - len(self.skipped)
 
     def _require_earlier_page_done(self, page: MeterPage, now: int) -> None:
         before = page.previous_boundary - page.previous_boundary % SLOT_SECONDS

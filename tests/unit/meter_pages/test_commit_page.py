@@ -21,7 +21,7 @@ from tests.unit.meter_pages.street import DAY, DISPUTE, SLOT, Street, somebody
 
 HASH = bytes(range(32))
 COMMITTED, REVEALED, WITHDRAWN = 1, 2, 3
-NOTHING = (0, 0, 0, 0, b"\0" * HASH_START_BYTES)
+NOTHING = (0, 0, 0, 0, b"\0" * HASH_START_BYTES, 0)
 
 
 def test_page_hash__any_page__is_that_of_python(street: Street) -> None:
@@ -54,6 +54,7 @@ def test_commit_page__by_the_bridge__is_on_record(street: Street) -> None:
         committed_at + DISPUTE,
         DAY + 2 * 86_400,
         HASH[:HASH_START_BYTES],
+        0,
     )
     for other in ((somebody("other bridge"), 3), (somebody("bridge"), 2), (somebody("anna"), 3)):
         found = street.meters.ask("pageRecord", other[0], DAY + SLOT, other[1])

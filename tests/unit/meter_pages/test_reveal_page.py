@@ -37,12 +37,8 @@ def test_reveal_page__honest__all_are_on_record(street: Street) -> None:
 
     assert accepted == 3
     (event,) = street.events("PageRevealed")
-    assert (event.bridge, event.boundary, event.index, event.accepted) == (
-        somebody("bridge"),
-        page.boundary,
-        0,
-        3,
-    )
+    assert (event.bridge, event.boundary, event.index) == (somebody("bridge"), page.boundary, 0)
+    assert (event.firstPlace, event.accepted) == (0, 3)
     assert unpack_entries(event.entries) == page.entries
     assert street.skipped() == []
     for n, device in enumerate(devices):
@@ -73,6 +69,43 @@ def test_reveal_page__again__does_nothing(street: Street) -> None:
 
     assert street.reveal(page) == 0
     assert street.chain.logs == []
+
+
+def test_reveal_page_part__part_by_part__is_revealed_once(street: Street) -> None:
+    devices = street.settle_in("anna", "bert", "carl", "dora", "emil")
+    page = street.committed(street.page([(one, one.advance(10, 1)) for one in devices]))
+
+    def record():
+        found = street.meters.ask("pageRecord", page.bridge, page.boundary, page.index)
+        return (found.status, found.nextPlace)
+
+    def part(count):
+        accepted = street.send("anybody", "revealPagePart", page.as_tuple(), count)
+        (event,) = street.events("PageRevealed")
+        assert event.accepted == accepted
+        assert unpack_entries(event.entries) == page.entries[event.firstPlace :][:accepted]
+        return event.firstPlace, accepted
+
+    assert part(2) == (0, 2)
+    assert record() == (1, 2)
+    assert part(0) == (2, 0)
+    assert part(1) == (2, 1)
+    assert record() == (1, 3)
+    assert street.reveal(page) == 2
+    assert record() == (2, 0)
+    assert street.send("anybody", "revealPagePart", page.as_tuple(), 5) == 0
+    assert [street.energy(device, 0) for device in devices] == [(10, 1, MEASURED)] * 5
+
+
+def test_reveal_page_part__withdrawn_between__the_rest_never_counts(street: Street) -> None:
+    devices = street.settle_in("anna", "bert")
+    page = street.committed(street.page([(one, one.advance(10, 1)) for one in devices]))
+    street.send("anybody", "revealPagePart", page.as_tuple(), 1)
+
+    street.send("bridge", "withdrawPage", page.boundary, page.index)
+
+    assert street.refuses("anybody", "revealPage", page.as_tuple())[0] == "PageIsWithdrawn"
+    assert [street.energy(device, 0)[2] for device in devices] == [MEASURED, MISSING]
 
 
 def test_reveal_page__malformed_entries__is_refused(street: Street) -> None:
