@@ -91,6 +91,7 @@ class CollectorKeeper(Keeper):
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.outbox = desk.outbox
+        self.sender = desk.sender
         self.address = desk.address
         self._rpc = rpc
         self._oracles = dict(oracles)

@@ -64,6 +64,7 @@ class EngineKeeper(Keeper):
     def __init__(self, name: str, engine: Engine, desk: Desk) -> None:
         self.name = name
         self.outbox = desk.outbox
+        self.sender = desk.sender
         self.address = desk.address
         self.engine = engine
         self._desk = desk

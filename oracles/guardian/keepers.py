@@ -98,6 +98,7 @@ class GuardianWatch(Keeper):
         inboxes: tuple[Path, ...] = (),
     ) -> None:
         self.outbox = desk.outbox
+        self.sender = desk.sender
         self.address = desk.address
         self._contracts = contracts
         self._desk = desk

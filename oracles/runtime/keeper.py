@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from energy_grid.ops import Health, Metrics
-from energy_grid.outbox import Cycle, Outbox
+from energy_grid.outbox import Cycle, Outbox, Sender
 from oracles.runtime.checks import Check
 from oracles.runtime.config import KeeperSettings
 
@@ -80,11 +80,13 @@ class Keeper(ABC):
     Attributes:
         name: what it is called on the command line and in logs.
         outbox: its rows, None if it sends no transactions.
+        sender: brings them to the chain, None if nothing does.
         address: account that sends them, None if there is none.
     """
 
     name: str
     outbox: Outbox | None = None
+    sender: Sender | None = None
     address: str | None = None
 
     @abstractmethod

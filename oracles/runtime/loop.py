@@ -14,6 +14,7 @@ from typing import Final
 import structlog
 
 from energy_grid.errors import RetryableError
+from energy_grid.ops import SenderScribe
 from energy_grid.outbox import State
 from oracles.runtime.keeper import Keeper, Ops, Report
 
@@ -52,6 +53,7 @@ class Scribe:
         self._oldest = metrics.gauge(
             "eg_outbox_oldest_open_seconds", "Age of the oldest row that is not mined."
         )
+        self._sending = SenderScribe(metrics, ops.health)
         for outcome in _OUTCOMES:
             self._cycles.labels(outcome=outcome)
 
@@ -86,12 +88,16 @@ class Scribe:
         waiting = outbox.rows(State.PLANNED, State.SIGNED, State.SENT, limit=1)
         age = max(0.0, time.time() - waiting[0].created_at) if waiting else 0.0
         self._oldest.set(age)
+        if self._keeper.sender is not None:
+            self._sending.note(self._keeper.sender.status())
 
     def note_delay(self, error: RetryableError) -> None:
         """A cycle did not go through."""
         outcome = "timed_out" if isinstance(error, CycleTimeoutError) else "delayed"
         self._cycles.labels(outcome=outcome).inc()
         self._health.report(CYCLE, False, str(error))
+        if self._keeper.sender is not None:
+            self._sending.note(self._keeper.sender.status())
         _log.warning("cycle delayed", keeper=self._keeper.name, reason=str(error))
 
 

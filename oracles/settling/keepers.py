@@ -76,6 +76,7 @@ class SettlementKeeper(Keeper):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.outbox = desk.outbox
+        self.sender = desk.sender
         self.address = desk.address
         self._desk = desk
         self._policy = policy or Policy()
