@@ -95,6 +95,13 @@ library PriceFlags {
     uint16 internal constant AT_BOUND = 64;
 }
 
+/// @notice Contracts that the reference price is fixed to.
+struct PriceSources {
+    address market;
+    address gridOracle;
+    address weatherOracle;
+}
+
 /// @notice Where the reference price of a zone stands. One storage slot.
 /// @param accumulator base price times 10,000: at most 1,023 ticks of 64 bits times 10,000, below 2^88
 /// @param previousTicks the last quote in ticks; 0 before the first
