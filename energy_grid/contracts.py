@@ -255,6 +255,21 @@ class Contracts:
         """Money."""
         return self._contracts["SettlementToken"]
 
+    @property
+    def grid_oracle(self) -> Contract:
+        """Demand, supply, frequency, voltage and line loading of the zones."""
+        return self._contracts["GridOracle"]
+
+    @property
+    def weather_oracle(self) -> Contract:
+        """Weather of the zones, and what follows from it."""
+        return self._contracts["WeatherOracle"]
+
+    @property
+    def price_oracle(self) -> Contract:
+        """Market prices and reference prices of the zones."""
+        return self._contracts["PriceOracle"]
+
     def decode_logs(self, receipt: Mapping[str, Any]) -> list[Event]:
         """Events of all these contracts in a transaction, in order."""
         by_address = {c.address.lower(): c for c in self._contracts.values()}

@@ -25,10 +25,13 @@ CONTRACT_NAMES: Final = (
     "SettlementToken",
     "EnergyToken",
     "SmartMeter",
+    "GridOracle",
+    "WeatherOracle",
     "Settlement",
     "MarketRegister",
     "AuctionRoom",
     "EnergyTrading",
+    "PriceOracle",
 )
 """Keys of the contracts of a complete deployment, in order of deployment."""
 

@@ -41,7 +41,8 @@ def run_turn(
     if world.now() < slot_start(first_slot) - delivery.DAY_SECONDS // 2:
         world.travel_to(slot_start(first_slot) - delivery.DAY_SECONDS // 2)
     market = world.contracts.energy_trading
-    world.send(world.governor, market, "setReferencePrice", ZONE, REFERENCE_PRICE_UNITS)
+    feed = world.contracts.price_oracle.address
+    world.send(feed, market, "setReferencePrice", ZONE, REFERENCE_PRICE_UNITS)
     say("placing")
     gas = continuous.trade(world, sellers, buyers, first_slot)
     gas |= auction_day.place(world, cast, first_slot)

@@ -10,6 +10,7 @@ from eth_utils.crypto import keccak
 
 from energy_grid.artifacts import Artifacts
 from energy_grid.contracts import EXTERNAL_ERC20, Contract, ContractCallError, Contracts
+from energy_grid.deployment.oracles import OracleFact, reporter_facts, zone_oracle_facts
 from energy_grid.deployment.parameters import Parameters
 from energy_grid.deployment.plan import CONTRACT_TYPES, as_json, code_hash
 from energy_grid.deployment.roles import FUNCTION_ROLES, Role
@@ -19,6 +20,9 @@ from energy_grid.slots import slot_of
 
 MARKET_ROOMS = ("MarketRegister", "AuctionRoom")
 """Contracts whose code the market runs; they compute with immutables of their own."""
+
+CONTRACT_ROLES = (Role.MINTER, Role.PRICE_FEED)
+"""Roles that a contract holds and nobody else."""
 
 NO_ADDRESS = "0x" + "0" * 40
 
@@ -69,8 +73,10 @@ def verify(
     contracts = Contracts.load(deployment, rpc, artifacts)
     checks += wiring_checks(contracts, parameters)
     checks += role_checks(contracts, parameters)
+    checks += reporter_checks(contracts, parameters)
     for zone, operator in sorted(deployment.operators.items()):
         checks += zone_checks(contracts, parameters, zone, operator)
+        checks += zone_oracle_checks(contracts, parameters, zone)
     if not deployment.operators:
         checks.append(Check("file", "zones", "at least one", "none"))
     return checks
@@ -114,6 +120,12 @@ def wiring_checks(contracts: Contracts, parameters: Parameters) -> Iterator[Chec
         yield _getter(contracts[name], "ledger", deployment.address_of("Settlement"))
         yield _getter(contracts[name], "TICK_SIZE", parameters.tick_size)
         yield _getter(contracts[name], "LOT", parameters.lot_wh)
+    for getter, name in (
+        ("market", "EnergyTrading"),
+        ("gridOracle", "GridOracle"),
+        ("weatherOracle", "WeatherOracle"),
+    ):
+        yield _getter(contracts.price_oracle, getter, deployment.address_of(name))
     treasury = parameters.resolve(parameters.treasury, deployment.deployer)
     yield _getter(contracts.settlement, "treasury", treasury)
     yield _getter(contracts.settlement, "securityDeposit", parameters.security_deposit)
@@ -154,7 +166,7 @@ def role_holders(contracts: Contracts, parameters: Parameters) -> Mapping[Role, 
         Role.GUARDIAN: parameters.resolve(parameters.guardian, deployer),
         Role.REGISTRAR: parameters.resolve(parameters.registrar, deployer),
         Role.MINTER: contracts.deployment.address_of("Settlement"),
-        Role.PRICE_FEED: parameters.resolve(parameters.price_feed, deployer),
+        Role.PRICE_FEED: contracts.deployment.address_of("PriceOracle"),
     }
 
 
@@ -181,8 +193,8 @@ def role_checks(contracts: Contracts, parameters: Parameters) -> Iterator[Check]
             ("grantRole", (int(role), holder, 0)),
         )
         for other in sorted(granted.get(role, set()) - {holder}):
-            # A minter of a deployment given up must go; other holders may have been chosen since.
-            revoke = ("revokeRole", (int(role), other)) if role is Role.MINTER else None
+            # Contracts of a deployment given up must go; other holders may have been chosen since.
+            revoke = ("revokeRole", (int(role), other)) if role in CONTRACT_ROLES else None
             held = _holds(manager, role, other)
             yield Check("AccessManager", f"{role.name} held by {other}", False, held, revoke)
 
@@ -202,6 +214,25 @@ def _holds(manager: Contract, role: Role, account: str) -> bool:
 
 def _role_name(role_id: int) -> str:
     return Role(role_id).name if role_id in set(Role) else f"role {role_id}"
+
+
+# --- Oracles --------------------------------------------------------------------------------------
+
+
+def reporter_checks(contracts: Contracts, parameters: Parameters) -> Iterator[Check]:
+    """Who reports to each oracle."""
+    return map(_check_of, reporter_facts(contracts, parameters))
+
+
+def zone_oracle_checks(contracts: Contracts, parameters: Parameters, zone: int) -> Iterator[Check]:
+    """Feeds and reference price of a zone."""
+    return map(_check_of, zone_oracle_facts(contracts, parameters, zone))
+
+
+def _check_of(fact: OracleFact) -> Check:
+    """Oracles are governed through the access manager, many calls in one transaction."""
+    fix = ("execute", fact.call) if fact.call else None
+    return Check(fact.subject, fact.what, fact.expected, fact.found, fix)
 
 
 # --- Zones ----------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -12,10 +12,12 @@ from energy_grid.contracts import EXTERNAL_ERC20, Contract, ContractCallError, C
 from energy_grid.deployment.checks import (
     Check,
     read_constants,
+    reporter_checks,
     role_checks,
     role_holders,
     zone_checks,
     zone_facts,
+    zone_oracle_checks,
 )
 from energy_grid.deployment.journal import DeploymentError, Journal, Signer
 from energy_grid.deployment.plan import (
@@ -34,7 +36,14 @@ from energy_grid.slots import slot_end, slot_of
 SLOT_END_MARGIN_SECONDS: Final = 120
 """A tariff sent this close to the end of a slot might be mined in the next one."""
 
-_STANDALONE: Final = ("AccessManager", "SettlementToken", "EnergyToken", "SmartMeter")
+_STANDALONE: Final = (
+    "AccessManager",
+    "SettlementToken",
+    "EnergyToken",
+    "SmartMeter",
+    "GridOracle",
+    "WeatherOracle",
+)
 _MARKET: Final = ("MarketRegister", "AuctionRoom", "EnergyTrading")
 """What is deployed after Settlement, each naming those before it."""
 
@@ -72,6 +81,7 @@ def deploy(
     for name in _STANDALONE:
         _deploy_standalone(plan, journal, signer, name)
     _deploy_market(plan, journal, signer)
+    _deploy_standalone(plan, journal, signer, "PriceOracle")
     contracts = Contracts.load(journal.deployment, journal.rpc, plan.artifacts)
     journal.describe_error = lambda data: str(contracts.decode_error(data))
     _record_constants(journal, contracts)
@@ -82,7 +92,10 @@ def deploy(
     outstanding = [
         check
         for zone, operator in sorted(operators.items())
-        for check in zone_checks(contracts, plan.parameters, zone, _address(operator))
+        for check in (
+            *zone_checks(contracts, plan.parameters, zone, _address(operator)),
+            *zone_oracle_checks(contracts, plan.parameters, zone),
+        )
         if not check.ok
     ]
     return DeploymentReport(journal.deployment, journal.transactions_sent, tuple(outstanding))
@@ -251,15 +264,26 @@ def _record_constants(journal: Journal, contracts: Contracts) -> None:
 
 
 def _wire_roles(plan: Plan, journal: Journal, signer: Signer, contracts: Contracts) -> None:
-    """Make all differing roles right in one transaction."""
-    differing = [check for check in role_checks(contracts, plan.parameters) if not check.ok]
+    """Make all differing roles and reporters right in one transaction."""
+    checks = (
+        *role_checks(contracts, plan.parameters),
+        *reporter_checks(contracts, plan.parameters),
+    )
+    _govern(journal, signer, contracts, "wire roles", checks)
+
+
+def _govern(
+    journal: Journal, signer: Signer, contracts: Contracts, step: str, checks: Iterable[Check]
+) -> None:
+    """Make what differs right, as far as the governor can, in one transaction."""
+    differing = [check for check in checks if not check.ok]
     fixes = [check.fix for check in differing if check.fix is not None]
     if not fixes:
         return
     _require_governor(signer, contracts, differing)
     manager = contracts.access_manager
     calls = [manager.encode(function, *arguments) for function, arguments in fixes]
-    journal.send(signer, "wire roles", manager.address, manager.encode("multicall", calls))
+    journal.send(signer, step, manager.address, manager.encode("multicall", calls))
 
 
 def _hand_over(plan: Plan, journal: Journal, signer: Signer, contracts: Contracts) -> None:
@@ -319,6 +343,8 @@ def _configure_zone(
         raise DeploymentError(
             f"zone {zone} has its operator for good", expected=facts.operator, found=address
         )
+    oracle_checks = zone_oracle_checks(contracts, parameters, zone)
+    _govern(journal, signer, contracts, f"set up oracles of zone {zone}", oracle_checks)
     if isinstance(operator, str):
         return
     if facts.bond < parameters.bond_floor:

@@ -12,11 +12,29 @@ from eth_utils.address import is_checksum_address
 
 from energy_grid.deployments import DEPLOYMENTS_FOLDER
 from energy_grid.errors import ConfigurationError
-from energy_grid.units import BPS, TICK_MULTIPLE
+from energy_grid.feeds import ZoneRatings
+from energy_grid.feeds.kinds import MAX_HORIZON_SLOTS
+from energy_grid.pricing import Formula
+from energy_grid.units import BPS, TICK_MULTIPLE, MilliVolt, Watt
 
 PARAMETERS_FOLDER: Final = DEPLOYMENTS_FOLDER / "parameters"
 DEPLOYER: Final = "deployer"
 """In `[roles]`: the account that deploys."""
+
+DEVELOPMENT: Final = "development"
+"""In `[oracles]`: reporters of chains that live on one machine."""
+DEVELOPMENT_REPORTERS: Final = (
+    "0x9965507D1a55bcC2695C58ba16FB37d819B0A4dc",
+    "0x976EA74026E726554dB657fA54763abd0C3a0aa9",
+    "0x14dC79964da2C08b23698B3D3cc7Ca32193d9955",
+    "0x23618e81E3f5cdF7f54C3d65f7FBc0aBf5B21E8f",
+    "0xa0Ee7A142d267C1f36714E4a8F75612F20a79720",
+)
+"""Accounts 5 to 9 of the mnemonic that every local test chain knows."""
+MIN_REPORTERS: Final = 4
+MAX_REPORTERS: Final = 31
+MAX_RATED_W: Final = 8 * 10**12
+MAX_VOLTAGE: Final = 10**9
 
 MAX_TICKS: Final = 1_023
 MAX_NETWORK_FEE: Final = 65_535_000
@@ -46,11 +64,15 @@ class Parameters:
         retail_tariff: price the operator sells at.
         feed_in_tariff: price the operator buys at.
         operator_bond: what each operator posts.
-        governor: holder of GOVERNOR, an address or `deployer`; likewise the next four.
+        governor: holder of GOVERNOR, an address or `deployer`; likewise the next two.
         guardian: holder of GUARDIAN.
         registrar: holder of REGISTRAR.
-        price_feed: holder of PRICE_FEED.
         treasury: receiver of trading fees.
+        reporters: who reports to the three oracles.
+        forecast_horizons: quarter hours ahead that supply and demand of a zone are expected for.
+        ratings: what is known of a zone, from which the bounds of its feeds follow.
+        base_price: where the base of a zone's reference price starts.
+        formula: how the reference price of a zone is computed.
     """
 
     name: str
@@ -68,8 +90,12 @@ class Parameters:
     governor: str
     guardian: str
     registrar: str
-    price_feed: str
     treasury: str
+    reporters: tuple[str, ...]
+    forecast_horizons: tuple[int, ...]
+    ratings: ZoneRatings
+    base_price: int
+    formula: Formula
 
     @classmethod
     def load(cls, name_or_path: str | Path) -> Parameters:
@@ -135,6 +161,36 @@ class _Reader:
             )
         return str(value)
 
+    def numbers(self, name: str, highest: int) -> tuple[int, ...]:
+        value = self._take(name)
+        found = value if isinstance(value, list) else []
+        whole = all(isinstance(one, int) and not isinstance(one, bool) for one in found)
+        if value is not None and not (
+            found and whole and len(set(found)) == len(found) and 0 <= min(found) <= max(found)
+        ):
+            self.faults.append(f"{name}: expected different whole numbers, found {value!r}")
+            return ()
+        if found and max(found) > highest:
+            self.faults.append(f"{name}: expected at most {highest}, found {max(found)}")
+        return tuple(found)
+
+    def reporters(self, name: str) -> tuple[str, ...]:
+        value = self._take(name)
+        if value is None or value == DEVELOPMENT:
+            return DEVELOPMENT_REPORTERS
+        found = value if isinstance(value, list) else []
+        are_addresses = all(isinstance(one, str) and is_checksum_address(one) for one in found)
+        if (
+            not are_addresses
+            or not MIN_REPORTERS <= len(found) <= MAX_REPORTERS
+            or len(set(found)) != len(found)
+        ):
+            self.faults.append(
+                f'{name}: expected "{DEVELOPMENT}" or {MIN_REPORTERS} to {MAX_REPORTERS} different '
+                f"checksum addresses, found {value!r}"
+            )
+        return tuple(found)
+
     def _take(self, name: str) -> Any:
         if name not in self._values:
             self.faults.append(f"{name}: missing")
@@ -187,14 +243,53 @@ def _read(path: Path, content: Mapping[str, Any]) -> Parameters:
         governor=reader.holder("roles.governor"),
         guardian=reader.holder("roles.guardian"),
         registrar=reader.holder("roles.registrar"),
-        price_feed=reader.holder("roles.price_feed"),
         treasury=reader.holder("roles.treasury"),
+        reporters=reader.reporters("oracles.reporters"),
+        forecast_horizons=reader.numbers("oracles.forecast_horizons_slots", MAX_HORIZON_SLOTS),
+        ratings=ZoneRatings(
+            demand_w=Watt(number("oracles.rated_demand_w", MAX_RATED_W, lowest=1)),
+            supply_w=Watt(number("oracles.rated_supply_w", MAX_RATED_W, lowest=1)),
+            voltage_millivolts=MilliVolt(
+                number("oracles.nominal_voltage_millivolts", MAX_VOLTAGE, lowest=1)
+            ),
+            price_unit=number("oracles.price_unit_units", MAX_PRICE, lowest=100),
+        ),
+        base_price=price("price.base"),
+        formula=_read_formula(reader),
     )
     reader.finish()
     faults = reader.faults or _contradictions(parameters)
     if faults:
         raise ParametersError(f"parameters file {path}", found="; ".join(faults))
     return parameters
+
+
+def _read_formula(reader: _Reader) -> Formula:
+    """Section `[price]`; the weights are checked together once everything is read."""
+
+    def bps(name: str, lowest: int, highest: int) -> int:
+        return reader.number(f"price.{name}_bps", highest, lowest=lowest)
+
+    weights = [bps(f"{name}_weight", 0, BPS) for name in ("demand", "supply", "time", "stability")]
+    if sum(weights) != BPS:
+        reader.faults.append(f"price: expected weights that add up to {BPS}, found {sum(weights)}")
+        weights = [BPS, 0, 0, 0]
+    demand, supply, time, stability = weights
+    return Formula(
+        demand_weight_bps=demand,
+        supply_weight_bps=supply,
+        time_weight_bps=time,
+        stability_weight_bps=stability,
+        lowest_factor_bps=bps("lowest_factor", 1_000, BPS),
+        highest_factor_bps=bps("highest_factor", BPS, 5 * BPS),
+        step_bps=bps("step", 1, BPS),
+        floor_bps=bps("floor", 1, BPS),
+        cap_bps=bps("cap", BPS, 65_535),
+        alpha_bps=bps("alpha", 1, BPS // 2),
+        full_volume_wh=reader.number("price.full_volume_wh", 2**64 - 1, lowest=1),
+        normal_demand_w=reader.number("price.normal_demand_w", 2**48 - 1),
+        normal_supply_w=reader.number("price.normal_supply_w", 2**48 - 1),
+    )
 
 
 def _contradictions(p: Parameters) -> list[str]:
@@ -208,5 +303,9 @@ def _contradictions(p: Parameters) -> list[str]:
         (p.feed_in_tariff <= p.retail_tariff, "tariff: feed-in above retail"),
         (p.retail_tariff <= p.short_price_cap, "tariff: retail above the cap of [terms]"),
         (p.operator_bond >= p.bond_floor, "operator: bond below bond_floor"),
+        (
+            not p.base_price % p.tick_size and 1 <= p.base_price // p.tick_size <= MAX_TICKS,
+            f"price: base is not 1 to {MAX_TICKS} ticks",
+        ),
     )
     return [message for holds, message in rules if not holds]

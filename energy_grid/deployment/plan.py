@@ -14,7 +14,7 @@ from eth_utils.crypto import keccak
 from energy_grid.abi import Abi
 from energy_grid.artifacts import Artifact, Artifacts
 from energy_grid.contracts import EXTERNAL_ERC20, abi_of
-from energy_grid.deployment.parameters import Parameters
+from energy_grid.deployment.parameters import DEVELOPMENT_REPORTERS, Parameters
 from energy_grid.deployments import PROJECT_ROOT, ContractRecord, Deployment
 from energy_grid.errors import ConfigurationError
 from energy_grid.rpc import Rpc, to_hex
@@ -31,6 +31,9 @@ CONTRACT_TYPES: Final[Mapping[str, str]] = {
     "MarketRegister": "MarketRegister",
     "AuctionRoom": "AuctionRoom",
     "EnergyTrading": "EnergyTrading",
+    "GridOracle": "GridOracle",
+    "WeatherOracle": "WeatherOracle",
+    "PriceOracle": "PriceOracle",
 }
 """Role in the deployment to type of the build."""
 
@@ -61,6 +64,14 @@ class Plan:
                 expected=f"EG_SETTLEMENT_TOKEN; the mock is for development chains only ({known})",
                 found="nothing set",
                 remedy="Set EG_SETTLEMENT_TOKEN to the address of the token that is the money here",
+            )
+        insecure = set(self.parameters.reporters) & set(DEVELOPMENT_REPORTERS)
+        if insecure and self.chain_id not in DEVELOPMENT_CHAIN_IDS:
+            raise ConfigurationError(
+                f"reporters of chain {self.chain_id}",
+                expected="accounts whose keys only their reporters have",
+                found=f"{len(insecure)} accounts of local test chains",
+                remedy=f"List the reporters' addresses in the parameters {self.parameters.name}",
             )
 
     def contract_type(self, name: str) -> str:
@@ -110,6 +121,8 @@ class Plan:
             ("register", "MarketRegister"),
             ("auctionRoom", "AuctionRoom"),
             ("market", "EnergyTrading"),
+            ("gridOracle", "GridOracle"),
+            ("weatherOracle", "WeatherOracle"),
         ):
             if name in addresses:
                 values[parameter] = addresses[name]

@@ -19,10 +19,23 @@ class Role(IntEnum):
     MINTER = 3
     """Creates certificates: the settlement contract alone."""
     PRICE_FEED = 4
-    """Sets the reference prices of the zones, which set the collars of products that open."""
+    """Sets the reference prices of the zones and quotes their slots: the price oracle alone."""
     COMMITTER = 5
     """Seals the sessions of a sealed auction (`SealedAuction.commit`)."""
 
+
+AGGREGATOR_ROLES: Final[Mapping[str, Role]] = {
+    "setReporters": Role.GOVERNOR,
+    "addFeed": Role.GOVERNOR,
+    "configureFeed": Role.GOVERNOR,
+    "shadowFeed": Role.GOVERNOR,
+    "activateFeed": Role.GOVERNOR,
+    "unfreezeFeed": Role.GOVERNOR,
+    "endFallback": Role.GOVERNOR,
+    "freezeFeed": Role.GUARDIAN,
+    "switchToFallback": Role.GUARDIAN,
+}
+"""What every oracle restricts."""
 
 FUNCTION_ROLES: Final[Mapping[str, Mapping[str, Role]]] = {
     "EnergyTrading": {
@@ -48,5 +61,18 @@ FUNCTION_ROLES: Final[Mapping[str, Mapping[str, Role]]] = {
         "setTariffBounds": Role.GOVERNOR,
     },
     "EnergyToken": {"mint": Role.MINTER},
+    "GridOracle": AGGREGATOR_ROLES,
+    "WeatherOracle": AGGREGATOR_ROLES,
+    "PriceOracle": {
+        **AGGREGATOR_ROLES,
+        "openZone": Role.GOVERNOR,
+        "appendTable": Role.GOVERNOR,
+        "proposeFormula": Role.GOVERNOR,
+        "withdrawProposal": Role.GOVERNOR,
+        "activateFormula": Role.GOVERNOR,
+        "setStabilitySource": Role.GOVERNOR,
+        "unfreezeQuotes": Role.GOVERNOR,
+        "freezeQuotes": Role.GUARDIAN,
+    },
 }
 """Contract to restricted function to role."""

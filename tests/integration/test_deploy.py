@@ -24,13 +24,16 @@ from energy_grid.artifacts import Artifacts
 from energy_grid.contracts import Contracts
 from energy_grid.deployment import LocalSigner, Parameters, Plan, verify
 from energy_grid.deployment.journal import DeploymentError, open_deployment
+from energy_grid.deployment.oracles import ORACLES, standard_feeds
 from energy_grid.deployment.plan import create_address
 from energy_grid.deployment.roles import FUNCTION_ROLES, Role
 from energy_grid.deployments import Deployment, DeploymentFileError
 from energy_grid.errors import ConfigurationError
+from energy_grid.feeds import Feed, FeedKind, FeedStatus, standard_config
+from energy_grid.units import Zone
 from tests.utils.deploying import deploy_on, test_account
 
-STEPS = 16
+STEPS = 20
 ADMIN = test_account(0).address
 OPERATOR = test_account(1).address
 STANDARD = Path("deployments/parameters/standard.toml")
@@ -118,7 +121,7 @@ def test_deploy__more_zones_later__adds_only_them(chain, tmp_path):
     second = LocalSigner(test_account(2))
     report = deploy_on(chain.rpc, tmp_path, operators={1: first, 2: second})
 
-    assert report.transactions_sent == 7
+    assert report.transactions_sent == 8
     assert report.deployment.zones == (1, 2)
     assert differences(chain.rpc, tmp_path) == []
 
@@ -247,6 +250,56 @@ def test_deploy__roles_changed_on_chain__wired_again_in_one_transaction(chain, t
 
     assert report.transactions_sent == 1
     assert differences(chain.rpc, tmp_path) == []
+
+
+def test_deploy__oracles__wired_fed_and_quoting_for_the_market(chain, tmp_path):
+    deployment = deploy_on(chain.rpc, tmp_path).deployment
+    contracts = Contracts.load(deployment, chain.rpc)
+    parameters = Parameters.load("standard")
+    oracle, market = contracts.price_oracle, contracts.energy_trading
+    manager = contracts.access_manager
+
+    assert manager.call("hasRole", int(Role.PRICE_FEED), oracle.address) == (True, 0)
+    assert manager.call("hasRole", int(Role.PRICE_FEED), ADMIN) == (False, 0)
+    for name in ORACLES:
+        reporters = contracts[name].call("reporters")
+        assert set(reporters) == {test_account(index).address for index in range(5, 10)}
+        assert contracts[name].call("minAnswers") == 3
+    feeds = list(standard_feeds(parameters, 1))
+    assert [feed.id for _, feed in feeds] == [
+        feed_id for name in ORACLES for feed_id in contracts[name].call("feedIds")
+    ]
+    send_as(chain.rpc, OPERATOR, oracle.address, oracle.encode("quote", 1))
+    assert market.call("referencePrice", 1)[0] == parameters.base_price
+    assert oracle.call("price", 1)[2] == FeedStatus.UNCERTAIN
+
+
+def test_deploy__reporters_and_a_feed_changed_on_chain__as_in_the_file_again(chain, tmp_path):
+    contracts = Contracts.load(deploy_on(chain.rpc, tmp_path).deployment, chain.rpc)
+    grid = contracts.grid_oracle
+    config = list(standard_config(Feed(FeedKind.DEMAND, Zone(1))).as_tuple())
+    send_as(
+        chain.rpc,
+        ADMIN,
+        grid.address,
+        grid.encode("configureFeed", Feed(FeedKind.DEMAND, Zone(1)).id, config),
+    )
+    others = sorted((test_account(index).address for index in range(4)), key=str.lower)
+    send_as(chain.rpc, ADMIN, grid.address, grid.encode("setReporters", others))
+    assert [(check.subject, check.what) for check in differences(chain.rpc, tmp_path)] == [
+        ("GridOracle", "reporters"),
+        ("zone 1", "feed DEMAND"),
+    ]
+
+    report = deploy_on(chain.rpc, tmp_path)
+
+    assert report.transactions_sent == 2
+    assert differences(chain.rpc, tmp_path) == []
+
+
+def test_plan__reporters_of_test_chains_on_a_public_one__refused():
+    with pytest.raises(ConfigurationError, match="5 accounts of local test chains"):
+        Plan(Parameters.load("standard"), Artifacts.load(), ADMIN, 11155111, OPERATOR)
 
 
 def test_verify__guardian_nobody_named__is_a_difference(chain, tmp_path):
@@ -429,7 +482,7 @@ def test_roles__every_restricted_function_has_its_role():
     """
     pattern = re.compile(r"function (\w+)\([^{;]*\brestricted\b[^{;]*\{")
     found = set()
-    for folder in ("market", "metering", "tokens"):
+    for folder in ("market", "metering", "oracles", "tokens"):
         for source in Path("contracts", folder).rglob("*.sol"):
             if source.stem == "SealedAuction":
                 continue

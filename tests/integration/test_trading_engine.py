@@ -107,7 +107,8 @@ def test_extension__price_jumps__cleared_when_the_moved_gate_has_passed(world):
     slot = tomorrow(world)
     product = hour(EAST, slot)
     market = world.contracts.energy_trading
-    world.send(world.governor, market, "setReferencePrice", WEST, 100_000)
+    feed = world.contracts.price_oracle.address
+    world.send(feed, market, "setReferencePrice", WEST, 100_000)
     world.curve("sun", product, Step.sell(160, 50))
     world.curve("mill", product.in_zone(WEST), Step.buy(160, 50))
     world.travel_to(product.gate_at)

@@ -185,7 +185,9 @@ class World:
         return self.names.setdefault(name, address_of(name))
 
     def role(self, role: str) -> str:
-        """Holder of `governor`, `guardian` or `registrar`."""
+        """Holder of `governor`, `guardian`, `registrar` or `price_feed`."""
+        if role == "price_feed":
+            return self.chain.contracts.price_oracle.address
         deployer = self.chain.contracts.deployment.deployer
         return self.chain.fork.parameters.resolve(
             getattr(self.chain.fork.parameters, role), deployer

@@ -121,6 +121,12 @@ def changed(tmp_path, *changes):
         ("feed_in_units_per_kwh = 80_000", "feed_in_units_per_kwh = 330_000", "above retail"),
         ("retail_max_units_per_kwh = 1_000_000", "retail_max_units_per_kwh = 1_000", "outside"),
         ("bond_units = 1_000_000_000", "bond_units = 1", "bond below bond_floor"),
+        ('reporters = "development"', 'reporters = ["0x12"]', "oracles.reporters: expected"),
+        ("[1, 4, 16, 96]", "[1, 1]", "expected different whole numbers"),
+        ("[1, 4, 16, 96]", "[1, 256]", "expected at most 255, found 256"),
+        ("demand_weight_bps = 3_000", "demand_weight_bps = 3_001", "found 10001"),
+        ("base_units_per_kwh = 200_000", "base_units_per_kwh = 1_024_000", "base is not 1 to"),
+        ("alpha_bps = 1_000", "alpha_bps = 0", "price.alpha_bps: expected 1 to 5000"),
     ],
 )
 def test_parameters__fault__named(tmp_path, before, after, fault):
