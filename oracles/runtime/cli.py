@@ -1,4 +1,4 @@
-"""The command line: `python -m oracles run|once|check|status`."""
+"""The command line: `python -m oracles run|worker|once|check|status`."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import NoReturn
 import click
 from rich.console import Console
 
-from energy_grid.errors import EnergyGridError
+from energy_grid.errors import ConfigurationError, EnergyGridError
 from energy_grid.logs import configure_logs
 from oracles.runtime.checks import Check
 from oracles.runtime.registry import names, program_of
-from oracles.runtime.running import run_loop, run_once
+from oracles.runtime.running import run_loop, run_once, silverback_app
 from oracles.runtime.status import as_json as standings_as_json
 from oracles.runtime.status import ask, endpoint_of, show, usual_endpoints
 
@@ -47,7 +47,31 @@ def run(name: str, env_file: Path | None, loop: bool) -> None:
         program = program_of(name)
         settings = program.settings.load(env_file)
         configure_logs(settings.log_level)
-        run_loop(program, settings)
+        bot = None if loop else silverback_app()
+        if bot is None:
+            run_loop(program, settings)
+        else:
+            bot.run_bot(program, settings)
+    except EnergyGridError as error:
+        _fail(error)
+
+
+@cli.command()
+@ENV_FILE
+@NAME
+def worker(name: str, env_file: Path | None) -> None:
+    """Work for a runner in another process, with Redis between them, until SIGTERM."""
+    try:
+        program = program_of(name)
+        settings = program.settings.load(env_file)
+        configure_logs(settings.log_level)
+        bot = silverback_app()
+        if bot is None:
+            raise ConfigurationError(
+                "a worker needs silverback",
+                remedy="pip install -e '.[keepers]', or use `run --loop`",
+            )
+        bot.run_worker(program, settings)
     except EnergyGridError as error:
         _fail(error)
 

@@ -25,6 +25,7 @@ class KeeperSettings(ChainSettings, OpsSettings):
         keeper_retry_seconds: pause before something that was refused is tried again; doubles.
         keeper_head_seconds: longest that the chain may stand still; 0 for ever.
         keeper_lock_folder: folder of key locks shared by all processes of a key.
+        keeper_ws_url: websocket of the node for the silverback app; a local node's own by default.
         keeper_redis_url: Redis as broker between runner and workers of the silverback app.
     """
 
@@ -38,4 +39,5 @@ class KeeperSettings(ChainSettings, OpsSettings):
     keeper_retry_seconds: float = Field(default=15.0, ge=0.1, le=600)
     keeper_head_seconds: float = Field(default=60.0, ge=0)
     keeper_lock_folder: Path | None = None
+    keeper_ws_url: str | None = None
     keeper_redis_url: SecretStr | None = None

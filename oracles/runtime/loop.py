@@ -15,7 +15,7 @@ import structlog
 
 from energy_grid.errors import RetryableError
 from energy_grid.ops import SenderScribe
-from energy_grid.outbox import State
+from energy_grid.outbox import Cycle, State
 from oracles.runtime.keeper import Keeper, Ops, Report
 
 LONGEST_PAUSE_SECONDS: Final = 10.0
@@ -76,6 +76,13 @@ class Scribe:
             self._health.beat("decisions")
         if not report.is_idle:
             _log.info("cycle", keeper=self._keeper.name, **asdict(report))
+        self.note_outbox()
+
+    def note_sending(self, done: Cycle) -> None:
+        """A step of sending beside the cycles."""
+        for outcome in ("sent", "mined", "failed"):
+            self._messages.labels(outcome=outcome).inc(getattr(done, outcome))
+        _log.info("sent", keeper=self._keeper.name, **asdict(done))
         self.note_outbox()
 
     def note_outbox(self) -> None:

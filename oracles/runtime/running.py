@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from types import ModuleType
 
 import structlog
 
@@ -53,6 +55,15 @@ def run_loop(program: Program, settings: KeeperSettings) -> None:
     ops = Ops.of(program.name)
     with opened(program, settings, ops) as keeper:
         loop_of(keeper, settings, ops).run()
+
+
+def silverback_app() -> ModuleType | None:
+    """The silverback app; None where it is not installed, and then the loop has to do."""
+    try:
+        return importlib.import_module("oracles.runtime.bot")
+    except ImportError as error:
+        _log.warning("no silverback, the plain loop runs", missing=error.name)
+        return None
 
 
 def run_once(program: Program, settings: KeeperSettings) -> Report:
