@@ -18,7 +18,9 @@ _SECRET_NAME: Final = re.compile(
     r"|(^|_)auth(_|$|orization)|(access|bearer|auth|refresh)_?token",
     re.IGNORECASE,
 )
-_URL_SECRETS: Final = re.compile(r"(https?://)([^/\s@]+@)?([^/\s?]+)(/[^\s?\"']+)?(\?[^\s\"']*)?")
+_URL_SECRETS: Final = re.compile(
+    r"((?:https?|wss?|rediss?)://)([^/\s@]+@)?([^/\s?]+)(/[^\s?\"']+)?(\?[^\s\"']*)?"
+)
 _LEVELS: Final = {
     "debug": logging.DEBUG,
     "info": logging.INFO,

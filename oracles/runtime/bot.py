@@ -57,6 +57,7 @@ ON_BLOCK: Final = "_on_block"
 RUNNER_PORT_OFFSET: Final = 100
 """A runner's pages beside those of its worker on the same computer."""
 
+_LIBRARIES: Final = ("ape", "silverback", "taskiq", "web3", "websockets")
 _IN_MEMORY: Final = "taskiq:InMemoryBroker"
 _STREAM_BROKER: Final = "taskiq_redis:RedisStreamBroker"
 _RESULTS: Final = "taskiq_redis:RedisAsyncResultBackend"
@@ -175,8 +176,8 @@ def make_bot(name: str, settings: KeeperSettings, seat: Seat) -> SilverbackBot:
     chosen = silverback_settings(settings, name)
     if chosen.BROKER_CLASS == _STREAM_BROKER:
         chosen.BROKER_KWARGS.setdefault("queue_name", queue_name(settings, name))
-    adopt_logs()
     bot = SilverbackBot(chosen)
+    adopt_logs()
 
     async def on_block(_block: Any) -> dict[str, int]:
         return await asyncio.to_thread(seat.look, "block")
@@ -271,7 +272,7 @@ def adopt_logs() -> None:
     the URL of Redis may hold a password.
     """
     for name in [*logging.root.manager.loggerDict]:
-        if name.split(".")[0] in ("ape", "silverback", "taskiq"):
+        if name.split(".")[0] in _LIBRARIES:
             logger = logging.getLogger(name)
             logger.handlers[:] = []
             logger.propagate = True
@@ -303,6 +304,7 @@ def _seated(
     port = settings.ops_port
     if port is None:
         port = ENTRIES[program.name].port + port_offset
+    adopt_logs()
     with ExitStack() as stack:
         stack.enter_context(OpsServer(ops.health, ops.metrics, host=settings.ops_host, port=port))
         stack.enter_context(
