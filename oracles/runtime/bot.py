@@ -153,7 +153,7 @@ def silverback_settings(settings: KeeperSettings, name: str) -> SilverbackSettin
     """Settings of the bot: derived ones, then what the environment says."""
     derived = {
         "SILVERBACK_BOT_NAME": name,
-        "SILVERBACK_NETWORK_CHOICE": f"ethereum:local:{settings.rpc_url}",
+        "SILVERBACK_NETWORK_CHOICE": f"ethereum:local:{first_node(settings)}",
         **broker_environment(settings),
     }
     with _environment({k: v for k, v in derived.items() if k not in os.environ}):
@@ -209,7 +209,7 @@ def make_bot(name: str, settings: KeeperSettings, seat: Seat) -> SilverbackBot:
 
 def make_runner(bot: SilverbackBot, settings: KeeperSettings) -> BaseRunner:
     """A runner by websockets where the node has them, else one that asks again and again."""
-    uri = settings.keeper_ws_url or websocket_uri(settings.rpc_url)
+    uri = settings.keeper_ws_url or websocket_uri(first_node(settings))
     runner: BaseRunner
     if uri is not None:
         runner = BlockRunner(bot, uri, max_exceptions=MAX_EXCEPTIONS)
@@ -217,6 +217,11 @@ def make_runner(bot: SilverbackBot, settings: KeeperSettings) -> BaseRunner:
         runner = AskingRunner(bot, max_exceptions=MAX_EXCEPTIONS)
     runner.datastore = NoDatastore()
     return runner
+
+
+def first_node(settings: KeeperSettings) -> str:
+    """The node that is preferred; triggers come from it, and from the clock if it is away."""
+    return settings.rpc_url.partition(",")[0].strip()
 
 
 def websocket_uri(rpc_url: str) -> str | None:
@@ -310,7 +315,7 @@ def _seated(
         stack.enter_context(
             NodeWatch(settings.rpc_url, ops, head_seconds=settings.keeper_head_seconds)
         )
-        choice = ape.networks.parse_network_choice(f"ethereum:local:{settings.rpc_url}")
+        choice = ape.networks.parse_network_choice(f"ethereum:local:{first_node(settings)}")
         stack.enter_context(choice)
         seat = Seat(
             program.name,
