@@ -239,7 +239,7 @@ class CollectorKeeper(Keeper):
         stale = [
             feed_view
             for feed_view in view.feeds.values()
-            if view.now - feed_view.updated_at >= feed_view.config.age_limit_seconds
+            if view.now - _since(feed_view) >= feed_view.config.age_limit_seconds
         ]
         self._stale.labels(oracle=name).set(len(stale))
 
@@ -248,6 +248,11 @@ class CollectorKeeper(Keeper):
         if now - self._pruned_at > SECONDS_PER_DAY / 24:
             self._shelf.prune(now - KEPT_SECONDS)
             self._pruned_at = now
+
+
+def _since(view: FeedView) -> int:
+    """When the value of a feed began to age."""
+    return min(view.updated_at, view.config.round_start(view.latest_round))
 
 
 def business_key(oracle: str, choices: list[_Choice]) -> str:
