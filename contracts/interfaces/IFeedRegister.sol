@@ -83,6 +83,8 @@ interface IFeedRegister {
         external;
 
     /// @notice Change how a feed works, at once, but for its rhythm. Restricted to governance.
+    /// @dev Bounds and spread hold for rounds from now on: the newest round keeps its value and status until it is STALE
+    /// by the new heartbeat. Where that value is the reason for the change, freeze the feed first.
     function configureFeed(uint32 feedId, FeedConfig calldata config) external;
 
     /// @notice Take a feed into the shadow (again), from where only `activateFeed` brings it back: after an error in it,
