@@ -31,6 +31,7 @@ _STATUS: Final = {
     429: "Too Many Requests", 500: "Internal Server Error", 503: "Service Unavailable",
 }  # fmt: skip
 _MAX_PEERS: Final = 4_096
+_LINGER_SECONDS: Final = 0.2
 
 _log = structlog.get_logger(__name__)
 
@@ -143,6 +144,8 @@ class CollectorServer:
             async with asyncio.timeout(self._limits.request_seconds):
                 status, document = await self._answer(reader, writer)
                 await _write(writer, status, document)
+                if status != 200:
+                    await self._linger(reader, writer)
         except TimeoutError:
             with contextlib.suppress(OSError, TimeoutError):
                 async with asyncio.timeout(0.1):
@@ -152,6 +155,15 @@ class CollectorServer:
         finally:
             self._open -= 1
             writer.close()
+
+    async def _linger(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Read on for a moment: closing on unread data would take the answer away again."""
+        with contextlib.suppress(OSError, TimeoutError):
+            writer.write_eof()
+            async with asyncio.timeout(_LINGER_SECONDS):
+                left = self._limits.body_bytes
+                while left > 0 and (piece := await reader.read(4_096)):
+                    left -= len(piece)
 
     async def _answer(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
