@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 from pydantic import Field
@@ -17,6 +18,7 @@ from oracles.engine.acting import ActorOptions
 from oracles.engine.actions import Kind
 from oracles.engine.checks import market_check, solver_check
 from oracles.engine.decide import Policy
+from oracles.engine.dropping import take_dropped
 from oracles.engine.service import Engine
 from oracles.runtime.checks import Check, Found, basic_checks
 from oracles.runtime.config import KeeperSettings
@@ -35,12 +37,14 @@ class EngineKeeperSettings(KeeperSettings):
         engine_claims: whether to claim auction fills for everybody.
         engine_relay_wait_seconds: longest that a signed order waits for company.
         engine_relay_lead_seconds: how long before the gate it is relayed at the latest.
+        engine_drop_folder: where programs on this computer leave files of signed orders.
     """
 
     engine_transaction_gas: int = Field(default=12_000_000, ge=1_000_000, le=16_777_216)
     engine_claims: bool = True
     engine_relay_wait_seconds: int = Field(default=30, ge=0, le=3_600)
     engine_relay_lead_seconds: int = Field(default=120, ge=10, le=3_600)
+    engine_drop_folder: Path | None = None
 
     def policy(self) -> Policy:
         """The part that decisions depend on."""
@@ -59,18 +63,24 @@ class EngineKeeper(Keeper):
         name: `clearing` or `matching`.
         engine: what does the work.
         desk: its outbox and key.
+        drop_folder: where files of signed orders are left; None for nowhere.
     """
 
-    def __init__(self, name: str, engine: Engine, desk: Desk) -> None:
+    def __init__(
+        self, name: str, engine: Engine, desk: Desk, drop_folder: Path | None = None
+    ) -> None:
         self.name = name
         self.outbox = desk.outbox
         self.sender = desk.sender
         self.address = desk.address
         self.engine = engine
         self._desk = desk
+        self._drop_folder = drop_folder
 
     def plan(self) -> Plan:
         """See `Keeper.plan`."""
+        if self._drop_folder is not None:
+            take_dropped(self._drop_folder, self.engine.submit)
         done = self.engine.plan()
         return Plan(now=done.now, planned=done.planned, problems=done.problems)
 
@@ -95,7 +105,9 @@ def _program(name: str, summary: str, kinds: frozenset[Kind]) -> Program:
                 options,
                 kinds=kinds,
             )
-            yield EngineKeeper(name, engine, desk)
+            relays = Kind.RELAY in kinds
+            drop_folder = settings.engine_drop_folder if relays else None
+            yield EngineKeeper(name, engine, desk, drop_folder)
 
     def checks(settings: EngineKeeperSettings) -> Iterator[Check]:
         found = Found()

@@ -9,7 +9,7 @@ from typing import Final
 from energy_grid.artifacts import Artifacts
 from energy_grid.contracts import Contracts
 from energy_grid.deployment import Journal, LocalSigner, Parameters, Plan, deploy
-from energy_grid.deployments import Deployment
+from energy_grid.deployment.journal import open_deployment
 from energy_grid.rpc import Rpc
 from simulation.market_day.errors import MarketDayError
 from simulation.market_day.keys import DayKeys
@@ -25,7 +25,9 @@ _SECOND_FEED_IN_UNITS: Final = 90_000
 _NETWORK: Final = "market day"
 
 
-def deploy_market(rpc: Rpc, keys: DayKeys, line_w: int, file: Path) -> Contracts:
+def deploy_market(
+    rpc: Rpc, keys: DayKeys, line_w: int, file: Path, *, resumes: bool = False
+) -> Contracts:
     """Deploy all contracts, open both zones and the line between them; addresses go into `file`.
 
     Args:
@@ -33,12 +35,14 @@ def deploy_market(rpc: Rpc, keys: DayKeys, line_w: int, file: Path) -> Contracts
         keys: governor and operators.
         line_w: capacity of the line, either way.
         file: deployment file to write.
+        resumes: go on with what an earlier run has recorded in the file, if it was on this chain.
 
     Raises:
         ArtifactError: the contracts are not compiled.
         MarketDayError: something of a zone is not as its parameters say.
     """
-    file.unlink(missing_ok=True)
+    if not resumes:
+        file.unlink(missing_ok=True)
     chain_id = rpc.chain_id()
     artifacts = Artifacts.load()
     first = Parameters.load(PARAMETERS)
@@ -46,14 +50,15 @@ def deploy_market(rpc: Rpc, keys: DayKeys, line_w: int, file: Path) -> Contracts
         first, retail_tariff=_SECOND_RETAIL_UNITS, feed_in_tariff=_SECOND_FEED_IN_UNITS
     )
     governor = LocalSigner(keys.governor)
-    empty = Deployment(
-        chain_id=chain_id,
-        genesis_hash=rpc.genesis_hash(),
+    recorded = open_deployment(
+        file,
+        rpc,
         network=_NETWORK,
         deployer=governor.address,
         parameters=first.name,
+        may_start_anew=True,
     )
-    journal = Journal(file, empty, rpc)
+    journal = Journal(file, recorded, rpc)
 
     def open_zone(zone: int, parameters: Parameters) -> Contracts:
         plan = Plan(parameters, artifacts, governor.address, chain_id, settlement_token=None)
@@ -68,18 +73,20 @@ def deploy_market(rpc: Rpc, keys: DayKeys, line_w: int, file: Path) -> Contracts
 
     market = open_zone(FIRST_ZONE, first).energy_trading
     # A zone joins a region before its first market terms, which opening it sets.
-    journal.send(
-        governor,
-        f"join zone {SECOND_ZONE} to region {REGION}",
-        market.address,
-        market.encode("joinRegion", SECOND_ZONE, REGION),
-    )
+    if int(market.call("regionOf", SECOND_ZONE)) != REGION:
+        journal.send(
+            governor,
+            f"join zone {SECOND_ZONE} to region {REGION}",
+            market.address,
+            market.encode("joinRegion", SECOND_ZONE, REGION),
+        )
     contracts = open_zone(SECOND_ZONE, second)
     owner = keys.operators[FIRST_ZONE].address
-    journal.send(
-        governor,
-        "open the line between the zones",
-        market.address,
-        market.encode("addInterconnector", FIRST_ZONE, SECOND_ZONE, line_w, line_w, owner),
-    )
+    if not contracts.energy_trading.call("interconnectorsOf", REGION):
+        journal.send(
+            governor,
+            "open the line between the zones",
+            market.address,
+            market.encode("addInterconnector", FIRST_ZONE, SECOND_ZONE, line_w, line_w, owner),
+        )
     return contracts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -10,6 +10,7 @@ from eth_account.signers.local import LocalAccount
 from eth_utils.crypto import keccak
 
 from energy_grid.eip712 import MeterKind, MeterRegistration
+from energy_grid.slots import slot_start
 from energy_grid.units import SLOTS_PER_DAY, Slot, Watt, Wh, Zone
 from simulation.market_day.keys import key_of
 from simulation.meters.encryption import FrameKey
@@ -56,9 +57,16 @@ class FleetMeter:
 
 
 def build_fleet(
-    day: PhysicalDay, owners: tuple[LocalAccount, ...], seed: int
+    day: PhysicalDay, owners: tuple[LocalAccount, ...], seed: int, first_slot: int | None = None
 ) -> tuple[FleetMeter, ...]:
-    """A connection meter for every home, and a production meter where a battery stands."""
+    """A connection meter for every home, and a production meter where a battery stands.
+
+    Args:
+        day: what happens.
+        owners: of the homes, in their order.
+        seed: of the run.
+        first_slot: slot that meters are registered from; the day's first by default.
+    """
     fleet: list[FleetMeter] = []
     for energies, owner in zip(day.energies, owners, strict=True):
         home = energies.home
@@ -68,8 +76,21 @@ def build_fleet(
         if has_storage:
             kinds.append(MeterKind.PRODUCTION)
         for kind in kinds:
-            fleet.append(_meter(len(fleet) + 1, kind, day, energies, owner.address, zone, seed))
+            meter = _meter(len(fleet) + 1, kind, day, energies, owner.address, zone, seed)
+            fleet.append(meter if first_slot is None else _registered_at(meter, first_slot))
     return tuple(fleet)
+
+
+def _registered_at(meter: FleetMeter, slot: int) -> FleetMeter:
+    """The same meter, with the registers of a later slot as its first ones on chain."""
+    registers = meter.virtual.registers.at(slot_start(slot))
+    registration = replace(
+        meter.registration,
+        first_slot=Slot(slot),
+        import_wh=Wh(registers.total_import_wh),
+        export_wh=Wh(registers.total_export_wh),
+    )
+    return replace(meter, registration=registration)
 
 
 def _meter(

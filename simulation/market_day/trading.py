@@ -7,9 +7,9 @@ curves are the engine's, a process of its own that looks at the chain when it is
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from eth_account.signers.local import LocalAccount
 
@@ -33,7 +33,6 @@ from simulation.agents.terms import MarketView
 from simulation.agents.traders import Trader
 from simulation.market_day.auctions import fills_of
 from simulation.market_day.chain import Call, Chain
-from simulation.market_day.engine import EngineProcess
 from simulation.physics.behind_meter import HomeEnergies
 
 SIGNS_EVERY: Final = 3
@@ -69,6 +68,14 @@ class Member:
         return self.trader.home_number % SIGNS_EVERY == 0
 
 
+class Relay(Protocol):
+    """What takes signed curves and lets the engine work."""
+
+    def work(self, signed: Sequence[SignedOrder] = ()) -> None:
+        """Hand over what was signed since the last time."""
+        ...
+
+
 @dataclass
 class TradingFloor:
     """All members and what they have open.
@@ -79,6 +86,7 @@ class TradingFloor:
         engine: clears, claims, matches, relays.
         slots: the slots of the day; nothing else is traded.
         seed: seed of the run.
+        first_block: where the market began, to take over an open book; None for an empty one.
         book: open orders of the continuous session.
         cleared: auctions cleared so far.
         matched: orders matched so far.
@@ -86,9 +94,10 @@ class TradingFloor:
 
     chain: Chain
     members: tuple[Member, ...]
-    engine: EngineProcess
+    engine: Relay
     slots: range
     seed: int
+    first_block: int | None = None
     book: Book = field(init=False)
     cleared: int = 0
     matched: int = 0
@@ -107,10 +116,13 @@ class TradingFloor:
         trading = self.chain.contracts.energy_trading
         self._domain = signed_orders.domain(self.chain.chain_id, trading.address)
         self._next_block = self.chain.rpc.block_number() + 1
+        if self.first_block is not None:
+            self._next_block = self.first_block
+            self._follow()
 
     def place_day_ahead(self, now: int) -> None:
         """Everybody places curves for the hours of the day."""
-        hours = range(self.slots.start, self.slots.stop, Period.HOUR.slots)
+        hours = range(self.slots.start, self.slots.stop - Period.HOUR.slots + 1, Period.HOUR.slots)
         self._act(
             now,
             lambda member, situation: decide_day_ahead(

@@ -11,6 +11,7 @@ import selectors
 import socket
 import threading
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 
@@ -28,14 +29,27 @@ class _Port:
 
 
 class MeterAdapters:
-    """One listening TCP port a meter, on loopback, numbers chosen by the system."""
+    """One listening TCP port a meter, on loopback.
 
-    def __init__(self, meter_names: list[str]) -> None:
+    Args:
+        meter_names: the meters.
+        ports: port by meter; the system chooses for those that have none.
+        greeting: what somebody who has just connected is sent at once, by meter: an adapter with a
+            memory repeats there what it may have missed.
+    """
+
+    def __init__(
+        self,
+        meter_names: list[str],
+        ports: Mapping[str, int] | None = None,
+        greeting: Callable[[str], bytes] | None = None,
+    ) -> None:
+        self._greeting = greeting
         self._lock = threading.Lock()
         self._ports: dict[str, _Port] = {}
         self._selector = selectors.DefaultSelector()
         for name in meter_names:
-            listener = socket.create_server((_HOST, 0))
+            listener = socket.create_server((_HOST, (ports or {}).get(name, 0)))
             listener.setblocking(False)
             self._ports[name] = _Port(listener)
             self._selector.register(listener, selectors.EVENT_READ, name)
@@ -112,5 +126,11 @@ class MeterAdapters:
                 connection, _address = self._ports[key.data].listener.accept()
                 connection.settimeout(_SEND_TIMEOUT_SECONDS)
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self._greet(key.data, connection)
                 with self._lock:
                     self._ports[key.data].listeners.append(connection)
+
+    def _greet(self, name: str, connection: socket.socket) -> None:
+        if self._greeting is not None and (missed := self._greeting(name)):
+            with contextlib.suppress(OSError):  # gone again: found out with the next frame
+                connection.sendall(missed)

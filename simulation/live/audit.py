@@ -1,0 +1,52 @@
+"""Was anything lost? Asked of the chain when the day is over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from simulation.live.plan import LivePlan
+from simulation.live.world import World, fleet_of, keys_of
+from simulation.market_day.audit import audit
+from simulation.market_day.chain import Chain
+from simulation.market_day.facts import read_facts
+from simulation.market_day.residuals import Kind, total
+from simulation.physics.zones import ZONES
+
+
+def is_settled(plan: LivePlan, chain: Chain) -> bool:
+    """Whether every member is settled to the end of the day and no certificates wait."""
+    settlement = chain.contracts.settlement
+    members = keys_of(plan).members
+    states = chain.read([(settlement, "accountState", (one.address,)) for one in members])
+    return all(state.settledUntil >= plan.slots.stop for state in states)
+
+
+def audit_day(plan: LivePlan, world: World, chain: Chain, counts: dict[str, int]) -> dict[str, Any]:
+    """Everything that must be so after a day, whoever was killed in it."""
+    facts = read_facts(chain, ZONES)
+    residuals = audit(facts, plan.slots)
+    expected = len(fleet_of(plan, world)) * plan.count
+    readings = sum(meter.readings for meter in facts.meters)
+    checks = [_check(f"residuals of {kind.value}", total(residuals, kind), 0) for kind in Kind]
+    checks.append(_check("readings on chain", readings, expected))
+    ends = {meter.latest_at for meter in facts.meters}
+    checks.append(_check("meters read to the end", ends == {plan.ends_at}, True))
+    auctions = facts.auctions.auctions
+    return {
+        "counts": dict(sorted(counts.items())),
+        "auctions": len(auctions),
+        "traded_in_auctions_wh": facts.bought_in_auctions_wh,
+        "matches": len(facts.trades),
+        "settled_wh": sum(int(event.boughtWh) for event in facts.slots),
+        "residuals": [
+            {"rule": one.rule, "amount": one.amount, "unit": one.unit}
+            for one in residuals
+            if one.amount
+        ],
+        "checks": checks,
+        "good": all(check["good"] for check in checks),
+    }
+
+
+def _check(what: str, found: int, expected: int) -> dict[str, Any]:
+    return {"what": what, "found": found, "expected": expected, "good": found == expected}
