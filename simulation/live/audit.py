@@ -14,11 +14,14 @@ from simulation.physics.zones import ZONES
 
 
 def is_settled(plan: LivePlan, chain: Chain) -> bool:
-    """Whether every member is settled to the end of the day and no certificates wait."""
+    """Whether every member is settled to the end of the day and no certificate is owed."""
     settlement = chain.contracts.settlement
     members = keys_of(plan).members
     states = chain.read([(settlement, "accountState", (one.address,)) for one in members])
-    return all(state.settledUntil >= plan.slots.stop for state in states)
+    if any(state.settledUntil < plan.slots.stop for state in states):
+        return False
+    # Certificates are claimed once their slot's pool has closed, a little after settlement.
+    return not total(audit(read_facts(chain, ZONES), plan.slots), Kind.ENERGY)
 
 
 def audit_day(plan: LivePlan, world: World, chain: Chain, counts: dict[str, int]) -> dict[str, Any]:

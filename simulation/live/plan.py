@@ -118,6 +118,11 @@ class LivePlan:
         """URL of the twin's pages."""
         return f"http://{HOST}:{self.base_port + 1}"
 
+    @property
+    def collector_port(self) -> int:
+        """Port that reporters hand their observations over at."""
+        return self.base_port + 2
+
     def ops_port(self, index: int) -> int:
         """Port of the pages of a process."""
         return self.base_port + _OPS_OFFSET + index

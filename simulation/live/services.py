@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from eth_account.signers.local import LocalAccount
+
+from energy_grid.feeds import FeedKind
 from energy_grid.settings import PREFIX
 from simulation.live.accounts import PASSWORD, LiveKeys, keystore_of
 from simulation.live.chain import CONFIRMATIONS, chain_command
@@ -18,12 +21,16 @@ from simulation.live.plan import HOST, LivePlan
 from simulation.live.world import World, fleet_of
 from simulation.market_day.fleet import FleetMeter
 from simulation.market_day.keys import write_keystore
+from simulation.physics.zones import ZONES
 
 CHAIN: Final = "chain"
 TWIN: Final = "twin"
 AGENTS: Final = "agents"
-KEEPERS: Final = ("clearing", "matching", "settlement")
+KEEPERS: Final = ("clearing", "matching", "settlement", "guardian")
+COLLECTOR: Final = "collector"
 
+FORECAST_HORIZONS: Final = (1, 4, 16, 96)
+FORECASTS: Final = (FeedKind.EXPECTED_SUPPLY, FeedKind.EXPECTED_DEMAND)
 _POLL_SECONDS: Final = 1.0
 _RETRY_SECONDS: Final = 2.0
 
@@ -48,7 +55,9 @@ class Service:
 def services_of(plan: LivePlan, world: World) -> tuple[Service, ...]:
     """All processes in the order of their start; writes their configurations and keystores."""
     keys = LiveKeys.derive(plan)
-    names = [TWIN, AGENTS, *(f"bridge-{n}" for n in range(1, plan.bridges + 1)), *KEEPERS]
+    bridges = [f"bridge-{number}" for number in range(1, plan.bridges + 1)]
+    reporters = [f"reporter-{number}" for number in range(1, plan.reporters + 1)]
+    names = [TWIN, AGENTS, *bridges, *KEEPERS, COLLECTOR, *reporters]
     ports = {name: plan.ops_port(index) for index, name in enumerate(names)}
     found = [Service(CHAIN, chain_command(plan))]
     for name in (TWIN, AGENTS):
@@ -61,20 +70,29 @@ def services_of(plan: LivePlan, world: World) -> tuple[Service, ...]:
             )
         )  # fmt: skip
     fleet = fleet_of(plan, world)
-    for number in range(plan.bridges):
-        config = _bridge_config(plan, keys, number, fleet[number :: plan.bridges])
+    for number, name in enumerate(bridges):
+        meters = fleet[number :: plan.bridges]
+        config = _bridge_config(plan, keys, number, meters, ports[name])
         command = (*_python("meter_bridge"), "run", "--config", str(config))
-        found.append(Service(f"bridge-{number + 1}", command))
-    for name in KEEPERS:
-        found.append(
-            Service(
-                name,
-                (*_python("oracles"), "run", name, "--loop"),
-                _keeper_settings(plan, keys, name, ports[name]),
-                _ready(ports[name]),
-            )
+        found.append(Service(name, command, ready_url=_ready(ports[name])))
+    for name in (*KEEPERS, COLLECTOR):
+        settings = _keeper_settings(plan, keys.keepers[name], name, ports[name])
+        found.append(_oracles_program(name, name, settings, ports[name]))
+    sources = _sources_file(plan)
+    for name, account in zip(reporters, keys.reporters, strict=True):
+        settings = _keeper_settings(plan, account, name, ports[name]) | _prefixed(
+            {
+                "REPORTER_SOURCES": sources,
+                "REPORTER_COLLECTORS": f"http://{HOST}:{plan.collector_port}",
+            }
         )
+        found.append(_oracles_program(name, "reporter", settings, ports[name]))
     return tuple(found)
+
+
+def _oracles_program(name: str, program: str, settings: dict[str, str], port: int) -> Service:
+    command = (*_python("oracles"), "run", program, "--loop")
+    return Service(name, command, settings, _ready(port))
 
 
 def environment_of(service: Service) -> dict[str, str]:
@@ -91,17 +109,23 @@ def _ready(port: int) -> str:
     return f"http://{HOST}:{port}/readyz"
 
 
-def _keeper_settings(plan: LivePlan, keys: LiveKeys, name: str, port: int) -> dict[str, str]:
+def _prefixed(settings: Mapping[str, Any]) -> dict[str, str]:
+    return {f"{PREFIX}{setting}": str(value) for setting, value in settings.items()}
+
+
+def _keeper_settings(
+    plan: LivePlan, account: LocalAccount, name: str, port: int
+) -> dict[str, str]:
     folder = plan.folder / "keepers"
-    keystore, password = keystore_of(keys.keepers[name], name, folder / "keys")
-    settings: dict[str, Any] = {
+    keystore, password = keystore_of(account, name, folder / "keys")
+    return _prefixed({
         "RPC_URL": plan.rpc_url,
         "CHAIN_ID": plan.chain_id,
         "DEPLOYMENTS_FOLDER": plan.deployments,
         "OPS_PORT": port,
         "KEEPER_KEYSTORE": keystore,
         "KEEPER_PASSWORD_FILE": password,
-        "KEEPER_FOLDER": folder,
+        "KEEPER_FOLDER": folder / name,
         "KEEPER_LOCK_FOLDER": plan.locks,
         "KEEPER_CONFIRMATIONS": CONFIRMATIONS,
         "KEEPER_POLL_SECONDS": _POLL_SECONDS,
@@ -110,14 +134,40 @@ def _keeper_settings(plan: LivePlan, keys: LiveKeys, name: str, port: int) -> di
         "KEEPER_HEAD_SECONDS": 0,
         "ENGINE_RELAY_WAIT_SECONDS": 0,
         "ENGINE_DROP_FOLDER": plan.orders,
-        "SETTLEMENT_LEAST_SLOTS": 4,
-        "SETTLEMENT_WAIT_SLOTS": 2,
+        "SETTLEMENT_LEAST_SLOTS": 2,
+        "SETTLEMENT_WAIT_SLOTS": 1,
+        "COLLECTOR_PORT": plan.collector_port,
+        "COLLECTOR_WAIT_SECONDS": _POLL_SECONDS,
+        "GUARDIAN_INBOXES": json.dumps([str(folder / COLLECTOR / "evidence.jsonl")]),
+    })
+
+
+def _sources_file(plan: LivePlan) -> Path:
+    """Every reporter asks the twin, as each would its own instruments."""
+    horizons = list(FORECAST_HORIZONS)
+    feeds = [
+        {
+            "kind": kind.name.lower(),
+            "zone": zone,
+            "sources": ["twin"],
+            "horizons": horizons if kind in FORECASTS else [0],
+        }
+        for zone in ZONES
+        for kind in FeedKind
+        if kind is not FeedKind.NONE
+    ]
+    content = {
+        "http": {"allowed_hosts": [plan.twin_url.partition("//")[2]]},
+        "sources": {"twin": {"type": "simulation", "url": f"{plan.twin_url}/state"}},
+        "feeds": feeds,
     }
-    return {f"{PREFIX}{setting}": str(value) for setting, value in settings.items()}
+    file = plan.folder / "keepers" / "sources.json"
+    write_atomically(file, json.dumps(content, indent=2) + "\n")
+    return file
 
 
 def _bridge_config(
-    plan: LivePlan, keys: LiveKeys, number: int, fleet: tuple[FleetMeter, ...]
+    plan: LivePlan, keys: LiveKeys, number: int, fleet: tuple[FleetMeter, ...], port: int
 ) -> Path:
     """Configuration of a bridge with meters of its own."""
     folder = plan.folder / f"bridge-{number + 1}"
@@ -143,6 +193,7 @@ def _bridge_config(
         ),
         ("[store]", {"path": "bridge.sqlite"}),
         ("[clock]", {"source": "chain", "check_skew": False}),
+        ("[ops]", {"host": HOST, "port": port}),
         (
             "[submission]",
             {

@@ -19,8 +19,11 @@ from simulation.physics.day import HISTORY_DAYS
 from simulation.physics.zones import ZONES
 
 SCHEMA: Final = "energy-grid/state/1"
-HORIZONS: Final = (1, 2, 4, 8, 12, 16, 24, 48)
+HORIZONS: Final = (1, 4, 16, 96)
 
+_LEADS: Final = tuple(min(horizon + 1, SLOTS_PER_DAY) for horizon in HORIZONS)
+"""A feed counts from the slot that runs, a forecast from the last one measured. A whole day ahead
+of the slot that runs is a quarter hour more than can be forecast: the slot before it stands in."""
 _NOMINAL_MILLIHZ: Final = 50_000
 _SWING_MILLIHZ: Final = 18
 _FULL_SUN_DECIWATTS: Final = 10_000
@@ -85,10 +88,8 @@ class Instruments:
         if known is None:
             outlook = self._world.outlooks[zone]
             slot = self._day.first_slot + index
-            # Horizon 1 of a feed is the slot after the one that is running.
-            leads = [horizon + 1 for horizon in HORIZONS]
-            demand = outlook.demand_forecaster.predict(outlook.demand.until(slot), leads)
-            supply = outlook.supply_forecaster.predict(outlook.supply.until(slot), leads)
+            demand = outlook.demand_forecaster.predict(outlook.demand.until(slot), _LEADS)
+            supply = outlook.supply_forecaster.predict(outlook.supply.until(slot), _LEADS)
             known = {
                 "expected_demand_w": _by_horizon(demand),
                 "expected_supply_w": _by_horizon(supply),
@@ -100,7 +101,10 @@ class Instruments:
 
 
 def _by_horizon(forecasts: tuple[Forecast, ...]) -> dict[str, int]:
-    return {str(forecast.horizon - 1): int(forecast.expected_w) for forecast in forecasts}
+    return {
+        str(horizon): int(forecast.expected_w)
+        for horizon, forecast in zip(HORIZONS, forecasts, strict=True)
+    }
 
 
 def _frequency_swing(now: int) -> int:
