@@ -11,6 +11,7 @@ TEST_ARGS ?=
 GAS_ARGS ?=
 THROUGHPUT_ARGS ?=
 FORECAST_ARGS ?=
+LIVE_ARGS ?=
 
 BIN := .venv/bin
 APE := $(BIN)/ape
@@ -41,6 +42,18 @@ build: setup .build/compiled ## compile the contracts
 .PHONY: demo
 demo: build ## run a market day on a local chain (DEMO_ARGS="--help" shows its options)
 	@$(APE) run market_day $(DEMO_ARGS)
+
+.PHONY: up
+up: build ## start chain, twin, members, bridges, keepers and reporters on this computer
+	@$(BIN)/python -m simulation.live up $(LIVE_ARGS)
+
+.PHONY: down
+down: ## end what `make up` has started, also after a crash
+	@$(BIN)/python -m simulation.live down
+
+.PHONY: day-live
+day-live: build ## run a market day that drives itself, 60 times as fast (LIVE_ARGS="--slots 8 --kill-each")
+	@$(BIN)/python -m simulation.live day $(LIVE_ARGS)
 
 .PHONY: test
 test: build ## run all tests but the deep ones, in two processes (TEST_ARGS="-k settle" selects)

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from eth_account.signers.local import LocalAccount
 
+from energy_grid.deployments import CONTRACT_NAMES
 from energy_grid.feeds import FeedKind
 from energy_grid.settings import PREFIX
 from simulation.live.accounts import PASSWORD, LiveKeys, keystore_of
@@ -26,8 +27,11 @@ from simulation.physics.zones import ZONES
 CHAIN: Final = "chain"
 TWIN: Final = "twin"
 AGENTS: Final = "agents"
-KEEPERS: Final = ("clearing", "matching", "settlement", "guardian")
+KEEPERS: Final = ("clearing", "matching", "settlement")
 COLLECTOR: Final = "collector"
+REPORTED: Final = ("guardian", COLLECTOR)
+"""Programs that need the oracles, as reporters do."""
+ORACLE: Final = "GridOracle"
 
 FORECAST_HORIZONS: Final = (1, 4, 16, 96)
 FORECASTS: Final = (FeedKind.EXPECTED_SUPPLY, FeedKind.EXPECTED_DEMAND)
@@ -55,9 +59,10 @@ class Service:
 def services_of(plan: LivePlan, world: World) -> tuple[Service, ...]:
     """All processes in the order of their start; writes their configurations and keystores."""
     keys = LiveKeys.derive(plan)
+    has_oracles = ORACLE in CONTRACT_NAMES
     bridges = [f"bridge-{number}" for number in range(1, plan.bridges + 1)]
     reporters = [f"reporter-{number}" for number in range(1, plan.reporters + 1)]
-    names = [TWIN, AGENTS, *bridges, *KEEPERS, COLLECTOR, *reporters]
+    names = [TWIN, AGENTS, *bridges, *KEEPERS, *REPORTED, *reporters]
     ports = {name: plan.ops_port(index) for index, name in enumerate(names)}
     found = [Service(CHAIN, chain_command(plan))]
     for name in (TWIN, AGENTS):
@@ -75,9 +80,11 @@ def services_of(plan: LivePlan, world: World) -> tuple[Service, ...]:
         config = _bridge_config(plan, keys, number, meters, ports[name])
         command = (*_python("meter_bridge"), "run", "--config", str(config))
         found.append(Service(name, command, ready_url=_ready(ports[name])))
-    for name in (*KEEPERS, COLLECTOR):
+    for name in (*KEEPERS, *(REPORTED if has_oracles else ())):
         settings = _keeper_settings(plan, keys.keepers[name], name, ports[name])
         found.append(_oracles_program(name, name, settings, ports[name]))
+    if not has_oracles:
+        return tuple(found)
     sources = _sources_file(plan)
     for name, account in zip(reporters, keys.reporters, strict=True):
         settings = _keeper_settings(plan, account, name, ports[name]) | _prefixed(
@@ -113,33 +120,33 @@ def _prefixed(settings: Mapping[str, Any]) -> dict[str, str]:
     return {f"{PREFIX}{setting}": str(value) for setting, value in settings.items()}
 
 
-def _keeper_settings(
-    plan: LivePlan, account: LocalAccount, name: str, port: int
-) -> dict[str, str]:
+def _keeper_settings(plan: LivePlan, account: LocalAccount, name: str, port: int) -> dict[str, str]:
     folder = plan.folder / "keepers"
     keystore, password = keystore_of(account, name, folder / "keys")
-    return _prefixed({
-        "RPC_URL": plan.rpc_url,
-        "CHAIN_ID": plan.chain_id,
-        "DEPLOYMENTS_FOLDER": plan.deployments,
-        "OPS_PORT": port,
-        "KEEPER_KEYSTORE": keystore,
-        "KEEPER_PASSWORD_FILE": password,
-        "KEEPER_FOLDER": folder / name,
-        "KEEPER_LOCK_FOLDER": plan.locks,
-        "KEEPER_CONFIRMATIONS": CONFIRMATIONS,
-        "KEEPER_POLL_SECONDS": _POLL_SECONDS,
-        "KEEPER_RETRY_SECONDS": _RETRY_SECONDS,
-        # Before the day the chain stands still for as long as everybody needs to get ready.
-        "KEEPER_HEAD_SECONDS": 0,
-        "ENGINE_RELAY_WAIT_SECONDS": 0,
-        "ENGINE_DROP_FOLDER": plan.orders,
-        "SETTLEMENT_LEAST_SLOTS": 2,
-        "SETTLEMENT_WAIT_SLOTS": 1,
-        "COLLECTOR_PORT": plan.collector_port,
-        "COLLECTOR_WAIT_SECONDS": _POLL_SECONDS,
-        "GUARDIAN_INBOXES": json.dumps([str(folder / COLLECTOR / "evidence.jsonl")]),
-    })
+    return _prefixed(
+        {
+            "RPC_URL": plan.rpc_url,
+            "CHAIN_ID": plan.chain_id,
+            "DEPLOYMENTS_FOLDER": plan.deployments,
+            "OPS_PORT": port,
+            "KEEPER_KEYSTORE": keystore,
+            "KEEPER_PASSWORD_FILE": password,
+            "KEEPER_FOLDER": folder / name,
+            "KEEPER_LOCK_FOLDER": plan.locks,
+            "KEEPER_CONFIRMATIONS": CONFIRMATIONS,
+            "KEEPER_POLL_SECONDS": _POLL_SECONDS,
+            "KEEPER_RETRY_SECONDS": _RETRY_SECONDS,
+            # Before the day the chain stands still for as long as everybody needs to get ready.
+            "KEEPER_HEAD_SECONDS": 0,
+            "ENGINE_RELAY_WAIT_SECONDS": 0,
+            "ENGINE_DROP_FOLDER": plan.orders,
+            "SETTLEMENT_LEAST_SLOTS": 2,
+            "SETTLEMENT_WAIT_SLOTS": 1,
+            "COLLECTOR_PORT": plan.collector_port,
+            "COLLECTOR_WAIT_SECONDS": _POLL_SECONDS,
+            "GUARDIAN_INBOXES": json.dumps([str(folder / COLLECTOR / "evidence.jsonl")]),
+        }
+    )
 
 
 def _sources_file(plan: LivePlan) -> Path:
