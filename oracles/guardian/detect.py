@@ -269,23 +269,16 @@ def _line_flows(scene: Scene, policy: Policy) -> Iterator[Finding]:
 
 
 def _quotes(scene: Scene, policy: Policy) -> Iterator[Finding]:
-    """A price that leaves the one before far behind; the feed behind it is frozen."""
-    known = {(feed.oracle, feed.feed_id): feed for feed in scene.feeds}
+    """A price that leaves the one before far behind: no further one is quoted for a while."""
     for quote in scene.quotes:
         low, high = sorted((quote.price_per_kwh, quote.price_before))
         if not low or high - low < policy.quote_step or high <= low * policy.quote_factor:
             continue
-        feed_id = int(FeedKind.MARKET_PRICE) << 24 | quote.zone
-        feed = known.get(("PriceOracle", feed_id))
-        if feed is not None and not feed.is_held:
-            measure = measures.freeze("PriceOracle", feed_id, scene.now + policy.hold_seconds)
-        else:
-            measure = _halt(scene, policy, quote.zone, measures.STOP_MATCHING)
         yield Finding(
             Cause.QUOTE_JUMP,
             f"{quote.zone}:{quote.slot}",
             f"quote of zone {quote.zone} goes from {quote.price_before} to {quote.price_per_kwh} "
             "units per kWh in one slot",
             asdict(quote),
-            measure,
+            measures.freeze_quotes(quote.zone, scene.now + policy.hold_seconds),
         )

@@ -6,13 +6,16 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import structlog
 
-from energy_grid.errors import RetryableError
+from energy_grid.errors import EnergyGridError, RetryableError
+from energy_grid.feeds import Feed, Observation, SignedObservation
+from energy_grid.rpc import to_bytes
+from energy_grid.units import UnixSeconds
 from oracles.guardian.detect import Finding
 from oracles.guardian.scene import Equivocation, Scene
 
@@ -76,11 +79,15 @@ class EvidenceFolder:
         return self.folder / f"{_UNSAFE.sub('_', finding.key)}.json"
 
 
-def equivocations_of(paths: Iterable[Path]) -> Iterator[Equivocation]:
-    """What collectors told of reporters, from files of one JSON object a line.
+def equivocations_of(paths: Iterable[Path], domains: Mapping[str, bytes]) -> Iterator[Equivocation]:
+    """What collectors can prove of reporters, from files of one JSON object a line.
 
-    A collector that is writing at the moment may leave half a line, so lines that are none are
-    passed over.
+    Both values must be signed by the reporter named, so nobody can blame another. A collector that
+    is writing at the moment may leave half a line: lines that are none are passed over.
+
+    Args:
+        paths: the files.
+        domains: EIP-712 domain separator of each oracle, by its name.
     """
     for path in paths:
         try:
@@ -92,17 +99,34 @@ def equivocations_of(paths: Iterable[Path]) -> Iterator[Equivocation]:
             continue  # no collector has found anything yet
         for line in lines:
             try:
-                entry = json.loads(line)
-                yield Equivocation(
-                    oracle=str(entry["oracle"]),
-                    feed_id=int(entry["feed_id"]),
-                    round=int(entry["round"]),
-                    reporter=str(entry["reporter"]),
-                    first=int(entry["first"]),
-                    second=int(entry["second"]),
-                )
-            except (ValueError, KeyError, TypeError):
+                found = _proven(json.loads(line), domains)
+            except (ValueError, KeyError, TypeError, EnergyGridError):
                 continue
+            if found is not None:
+                yield found
+
+
+def _proven(entry: Mapping[str, Any], domains: Mapping[str, bytes]) -> Equivocation | None:
+    """An entry whose two signatures are the reporter's, over different values."""
+    oracle, reporter = str(entry["oracle"]), str(entry["reporter"])
+    feed = Feed.of_id(int(entry["feed_id"]))
+    values = int(entry["first"]), int(entry["second"])
+    for value, name in zip(values, ("first_signature", "second_signature"), strict=True):
+        observation = Observation(
+            feed=feed,
+            round=int(entry["round"]),
+            interval_start=UnixSeconds(int(entry["interval_start"])),
+            interval_seconds=int(entry["interval_seconds"]),
+            reporter_set=int(entry["reporter_set"]),
+            value=value,
+        )
+        signed = SignedObservation(observation, to_bytes(str(entry[name])))
+        if signed.reporter(domains[oracle]).lower() != reporter.lower():
+            _log.warning("evidence is not signed by whom it blames", reporter=reporter)
+            return None
+    if values[0] == values[1]:
+        return None
+    return Equivocation(oracle, int(feed.id), int(entry["round"]), reporter, *values)
 
 
 def _measure_of(finding: Finding) -> dict[str, Any] | None:

@@ -16,7 +16,7 @@ from energy_grid.outbox import Cycle, State
 from energy_grid.preflight import open_chain
 from oracles.guardian.detect import Cause, Finding, Policy, detect
 from oracles.guardian.evidence import EvidenceFolder
-from oracles.guardian.measures import LONGEST_SECONDS, MARKET, ORACLES
+from oracles.guardian.measures import LONGEST_SECONDS, TARGETS
 from oracles.guardian.reader import SceneReader
 from oracles.runtime.checks import Check, Found, basic_checks, role_check
 from oracles.runtime.config import KeeperSettings
@@ -188,11 +188,9 @@ def checks(settings: GuardianSettings) -> Iterator[Check]:
     yield from basic_checks(settings, NAME, found)
     if found.chain is None:
         return
-    yield role_check(found, MARKET, "haltZone")
-    for oracle in ORACLES:
-        if oracle in found.chain.deployment.contracts:
-            yield role_check(found, oracle, "freezeFeed")
-            yield role_check(found, oracle, "switchToFallback")
+    for function, targets in sorted(TARGETS.items()):
+        for contract in targets:
+            yield role_check(found, contract, function)
 
 
 GUARDIAN: Final = Program(

@@ -1,4 +1,4 @@
-"""What the guardian can do: three calls, each of which takes something away for a while.
+"""What the guardian can do: four calls, each of which takes something away for a while.
 
 The list is closed. Nothing that lifts a halt, thaws a feed or ends a fallback is on it, and the
 desk refuses whatever is not.
@@ -9,10 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-ALLOWED_CALLS: Final = frozenset({"haltZone", "freezeFeed", "switchToFallback"})
+ALLOWED_CALLS: Final = frozenset({"haltZone", "freezeFeed", "switchToFallback", "freezeQuotes"})
 """Every function that the guardian's key ever calls."""
 MARKET: Final = "EnergyTrading"
-ORACLES: Final = ("PriceOracle", "GridOracle", "WeatherOracle")
+PRICES: Final = "PriceOracle"
+ORACLES: Final = (PRICES, "GridOracle", "WeatherOracle")
+TARGETS: Final = {
+    "haltZone": (MARKET,),
+    "freezeFeed": ORACLES,
+    "switchToFallback": ORACLES,
+    "freezeQuotes": (PRICES,),
+}
+"""Contracts that each of them may be called on."""
 LONGEST_SECONDS: Final = 72 * 3_600
 """The contracts allow no longer measure."""
 STOP_PLACING, STOP_MATCHING, STOP_TRADING = 1, 2, 3
@@ -34,8 +42,8 @@ class Measure:
     arguments: tuple[Any, ...]
 
     def __post_init__(self) -> None:
-        targets = (MARKET,) if self.function == "haltZone" else ORACLES
-        if self.function not in ALLOWED_CALLS or self.contract not in targets:
+        targets = TARGETS.get(self.function, ()) if self.function in ALLOWED_CALLS else ()
+        if self.contract not in targets:
             raise ValueError(f"the guardian never calls {self.contract}.{self.function}")
 
 
@@ -52,3 +60,8 @@ def freeze(oracle: str, feed_id: int, until: int) -> Measure:
 def fall_back(oracle: str, feed_id: int, until: int) -> Measure:
     """Let a feed's readers have its approved fallback until `until`."""
     return Measure(oracle, "switchToFallback", (feed_id, until))
+
+
+def freeze_quotes(zone: int, until: int) -> Measure:
+    """Have nothing quoted in a zone until `until`; settlement has the tariffs."""
+    return Measure(PRICES, "freezeQuotes", (zone, until))

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from energy_grid import eip712
 from energy_grid.abi import Event
 from energy_grid.contracts import Contract, Contracts
 from energy_grid.curves import Curve, MarketUnits
-from energy_grid.feeds import FeedStatus
+from energy_grid.feeds import GRID_DOMAIN, PRICE_DOMAIN, WEATHER_DOMAIN, FeedStatus
 from energy_grid.ids import OrderId
 from energy_grid.products import Product
 from energy_grid.settled_slots import spread
@@ -33,6 +34,11 @@ from oracles.runtime.following import Follower
 
 KEPT_ROUNDS: Final = 16
 KEPT_SLOTS: Final = 4 * SLOTS_PER_DAY
+_DOMAINS: Final = {
+    "PriceOracle": PRICE_DOMAIN,
+    "GridOracle": GRID_DOMAIN,
+    "WeatherOracle": WEATHER_DOMAIN,
+}
 _ACTIVE: Final = 2
 """`FeedPhase` of a feed that readers see."""
 
@@ -50,13 +56,15 @@ class SceneReader:
         self._meter = contracts.smart_meter
         self._rpc = contracts.rpc
         self._inboxes = inboxes
-        self._oracles = {
-            name: contracts[name] for name in ORACLES if name in contracts.deployment.contracts
-        }
+        self._oracles = {name: contracts[name] for name in ORACLES}
         self._lot_wh = MarketUnits(lot_wh=int(self._market.call("LOT"))).lot_wh
         followed = [self._market, self._meter, contracts.settlement, *self._oracles.values()]
         first_block = contracts.deployment.contracts["EnergyTrading"].block or 0
         self._follower = Follower(self._rpc, followed, first_block)
+        self._domains = {
+            name: eip712.domain(contracts.deployment.chain_id, oracle.address, _DOMAINS[name])
+            for name, oracle in self._oracles.items()
+        }
         self._names = {oracle.address.lower(): name for name, oracle in self._oracles.items()}
         self._start_anew()
 
@@ -105,7 +113,7 @@ class SceneReader:
                 if at >= slot
             ),
             feeds=tuple(self._feeds(now, block)),
-            equivocations=tuple(equivocations_of(self._inboxes)),
+            equivocations=tuple(equivocations_of(self._inboxes, self._domains)),
             faulty=tuple(self._faulty(block)),
         )
 

@@ -30,6 +30,7 @@ ENTRIES: Final[dict[str, Entry]] = {
     "guardian": Entry("oracles.guardian.keepers:GUARDIAN", 9_104),
     "collector": Entry("oracles.collector.keepers:COLLECTOR", 9_105),
     "reporter": Entry("oracles.reporters.keepers:REPORTER", 9_106),
+    "quote": Entry("oracles.quoting.keepers:QUOTE", 9_107),
 }
 """Keepers by name. Names are fixed: unit files and start scripts use them."""
 

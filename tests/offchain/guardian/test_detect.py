@@ -16,10 +16,20 @@ import math
 from pathlib import Path
 
 import pytest
+from eth_account import Account
 
 import oracles.guardian
-from energy_grid.feeds import Feed, FeedKind, FeedStatus
-from energy_grid.units import Zone
+from energy_grid import eip712
+from energy_grid.feeds import (
+    GRID_DOMAIN,
+    Feed,
+    FeedKind,
+    FeedStatus,
+    Observation,
+    SignedObservation,
+)
+from energy_grid.rpc import to_hex
+from energy_grid.units import UnixSeconds, Zone
 from oracles.guardian import measures
 from oracles.guardian.detect import Cause, Policy, detect
 from oracles.guardian.evidence import EvidenceError, EvidenceFolder, equivocations_of
@@ -206,19 +216,12 @@ def test_detect__line_beyond_its_capacity__halted(flow_wh, is_attack):
         (0, 900_000, False),
     ],
 )
-def test_detect__quote_jumps__matching_halted(before, price, is_attack):
+def test_detect__quote_jumps__quotes_frozen(before, price, is_attack):
     quote = SlotQuote(1, SLOT + 1, price, before)
     finding = found(scene(quotes=(quote,))).get(Cause.QUOTE_JUMP)
     assert (finding is not None) == is_attack
     if finding is not None:
-        assert finding.measure.function == "haltZone"
-
-
-def test_detect__quote_jumps_and_its_feed_is_known__feed_frozen():
-    quote = SlotQuote(1, SLOT + 1, 900_000, 100_000)
-    view = feed(oracle="PriceOracle", feed_id=PRICE, value=900_000)
-    finding = found(scene(quotes=(quote,), feeds=(view,)))[Cause.QUOTE_JUMP]
-    assert finding.measure == measures.freeze("PriceOracle", PRICE, UNTIL)
+        assert finding.measure == measures.freeze_quotes(1, UNTIL)
 
 
 # --- a normal day ---------------------------------------------------------------------------------
@@ -250,7 +253,8 @@ def test_detect__normal_day__nothing():
 
 
 def test_allowed_calls__fixed__freeze_and_tighten_only():
-    assert frozenset({"haltZone", "freezeFeed", "switchToFallback"}) == ALLOWED_CALLS
+    expected = {"haltZone", "freezeFeed", "switchToFallback", "freezeQuotes"}
+    assert expected == ALLOWED_CALLS == set(measures.TARGETS)
 
 
 @pytest.mark.parametrize(
@@ -259,7 +263,8 @@ def test_allowed_calls__fixed__freeze_and_tighten_only():
         ("EnergyTrading", "liftHalt"), ("GridOracle", "unfreezeFeed"),
         ("GridOracle", "endFallback"), ("EnergyTrading", "setMarketTerms"),
         ("Settlement", "withdraw"), ("GridOracle", "haltZone"), ("EnergyTrading", "freezeFeed"),
-        ("PriceOracle", "setReporters"), ("AccessManager", "grantRole"),
+        ("PriceOracle", "setReporters"), ("GridOracle", "freezeQuotes"),
+        ("PriceOracle", "unfreezeQuotes"), ("AccessManager", "grantRole"),
     ],
 )  # fmt: skip
 def test_measure__anything_else__cannot_be_made(contract, function):
@@ -316,9 +321,45 @@ def test_record__disk_takes_nothing__retryable(tmp_path):
         EvidenceFolder(tmp_path / "evidence").record(finding, scene())
 
 
-def test_equivocations_of__half_a_line_and_no_file__passed_over(tmp_path):
-    inbox = tmp_path / "evidence.jsonl"
-    line = {"oracle": "GridOracle", "feed_id": DEMAND, "round": 100, "reporter": f"0x{1:040x}",
-            "first": 5, "second": 6}  # fmt: skip
-    inbox.write_text(json.dumps(line) + "\n" + json.dumps(line)[:30])
-    assert list(equivocations_of([inbox, tmp_path / "missing"])) == [lie(1)]
+DOMAIN = eip712.domain(31_337, "0x00000000000000000000000000000000000000A1", GRID_DOMAIN)
+KEY = bytes([9]) * 32
+
+
+def entry(first, second, key=KEY, **changes):
+    """A line of a collector's evidence."""
+    signed = [
+        SignedObservation.sign(
+            Observation(Feed.of_id(DEMAND), 100, UnixSeconds(90_000), 900, 1, value), DOMAIN, key
+        )
+        for value in (first, second)
+    ]
+    return {
+        "oracle": "GridOracle", "feed_id": DEMAND, "round": 100, "interval_start": 90_000,
+        "interval_seconds": 900, "reporter_set": 1, "reporter": Account.from_key(KEY).address,
+        "first": str(first), "first_signature": to_hex(signed[0].signature),
+        "second": str(second), "second_signature": to_hex(signed[1].signature), **changes,
+    }  # fmt: skip
+
+
+def inbox(tmp_path, *entries, tail=""):
+    path = tmp_path / "evidence.jsonl"
+    path.write_text("".join(json.dumps(one) + "\n" for one in entries) + tail)
+    return [*equivocations_of([path, tmp_path / "missing"], {"GridOracle": DOMAIN})]
+
+
+def test_equivocations_of__proven__taken_half_a_line_and_no_file_passed_over(tmp_path):
+    (one,) = inbox(tmp_path, entry(5, 6), tail=json.dumps(entry(7, 8))[:60])
+    assert (one.first, one.second, one.round) == (5, 6, 100)
+    assert one.reporter == Account.from_key(KEY).address
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        entry(5, 6, key=bytes([8]) * 32), entry(5, 5), {**entry(5, 6), "second": "7"},
+        entry(5, 6, round=101), entry(5, 6, oracle="Another"), entry(5, 6, first_signature="0x00"),
+        {"oracle": "GridOracle"},
+    ],
+)  # fmt: skip
+def test_equivocations_of__not_proven__nobody_is_blamed(tmp_path, forged):
+    assert inbox(tmp_path, forged) == []
