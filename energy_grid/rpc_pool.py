@@ -33,6 +33,8 @@ from energy_grid.rpc import (
 )
 
 _log = structlog.get_logger(__name__)
+POOL_TIMEOUT_SECONDS: Final = 10.0
+"""Shorter than for one node: another one can answer."""
 _SEND: Final = "eth_sendRawTransaction"
 _STRIKES: Final = 2
 """Comparisons in a row in which a node counts too few transactions before it is distrusted: one may
@@ -229,7 +231,7 @@ class RpcPool(Rpc):
         self,
         urls: Sequence[str],
         *,
-        timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
+        timeout_seconds: float = POOL_TIMEOUT_SECONDS,
         policy: PoolPolicy | None = None,
     ) -> None:
         if not urls:
@@ -447,14 +449,14 @@ class RpcPool(Rpc):
 def open_rpc(
     urls: str | Sequence[str],
     *,
-    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
+    timeout_seconds: float | None = None,
     policy: PoolPolicy | None = None,
 ) -> Rpc:
     """One node or several, whichever the setting names.
 
     Args:
         urls: a URL, several with commas between them, or a sequence.
-        timeout_seconds: longest wait for one answer.
+        timeout_seconds: longest wait for one answer; None: 30 s from one node, 10 s from several.
         policy: how several are judged.
 
     Raises:
@@ -469,8 +471,8 @@ def open_rpc(
             found=", ".join(public_url(url) for url in found),
         )
     if len(found) == 1:
-        return Rpc(found[0], timeout_seconds=timeout_seconds)
-    return RpcPool(found, timeout_seconds=timeout_seconds, policy=policy)
+        return Rpc(found[0], timeout_seconds=timeout_seconds or DEFAULT_TIMEOUT_SECONDS)
+    return RpcPool(found, timeout_seconds=timeout_seconds or POOL_TIMEOUT_SECONDS, policy=policy)
 
 
 def _is_limit(answer: Json) -> bool:
