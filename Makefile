@@ -10,6 +10,7 @@ DEMO_ARGS ?=
 TEST_ARGS ?=
 GAS_ARGS ?=
 THROUGHPUT_ARGS ?=
+METERS_ARGS ?=
 FORECAST_ARGS ?=
 LIVE_ARGS ?=
 
@@ -82,6 +83,10 @@ throughput: build ## place, clear and settle 50,000 orders of a day (THROUGHPUT_
 .PHONY: forecast
 forecast: setup ## back-test the forecasts against persistence (FORECAST_ARGS="--weeks 4")
 	@$(BIN)/python -m bench.forecast $(FORECAST_ARGS)
+
+.PHONY: meters
+meters: build ## run 10,000 meters for a day through two bridges in pages (METERS_ARGS="--meters 500")
+	@$(BIN)/python -m bench.meters $(METERS_ARGS)
 
 .PHONY: lint
 lint: setup ## check format, rules and types of the Python code

@@ -304,8 +304,9 @@ class Pager:
         with self._store.transaction() as connection:
             sent = self._join(connection, view)
             sent |= self._answer(connection)
-            sent |= self._submit_signed(connection, self._owed(connection, view))
-            return self._reveal(connection, view) or sent
+            pages = self.pages.open()
+            sent |= self._submit_signed(connection, self._owed(connection, view, pages))
+            return self._reveal(connection, view, pages) or sent
 
     def _join(self, connection: sqlite3.Connection, view: PagesView) -> bool:
         """Give each device's consent once; who left the bridge later stays out of it."""
@@ -326,10 +327,12 @@ class Pager:
             sent = True
         return sent
 
-    def _owed(self, connection: sqlite3.Connection, view: PagesView) -> dict[int, int]:
+    def _owed(
+        self, connection: sqlite3.Connection, view: PagesView, pages: Sequence[MeterPage]
+    ) -> dict[int, int]:
         """Up to which boundary each meter's readings must be submitted under their signatures."""
         owed: dict[int, int] = {}
-        for page in self.pages.open():
+        for page in pages:
             place = (page.boundary, page.index)
             row = self._store.outbox.get(commit_key(*place))
             is_lost = row is not None and row.state is State.FAILED
@@ -374,9 +377,11 @@ class Pager:
                     sent = True
         return sent
 
-    def _reveal(self, connection: sqlite3.Connection, view: PagesView) -> bool:
+    def _reveal(
+        self, connection: sqlite3.Connection, view: PagesView, pages: Sequence[MeterPage]
+    ) -> bool:
         sent = False
-        for page in self.pages.open():
+        for page in pages:
             standing = view.pages.get((page.boundary, page.index))
             if standing is None or standing.status is PageStatus.NONE:
                 continue

@@ -1,0 +1,1 @@
+"""Ten thousand meters for a day through bridges that report them in pages."""
