@@ -33,6 +33,9 @@ _log = structlog.get_logger(__name__)
 CONTRACT: Final = "SmartMeter"
 STATUSES: Final = ("unknown", "active", "quarantined", "deactivated")
 """In the order of the contract's enum `MeterStatus`."""
+STANDING_EVENTS: Final = ("BridgeJoined", "BridgeLeft", "SignatureDemanded", "PageDisputed")
+"""What changes a meter's dealings with bridges without our doing."""
+REPLACED_BLOCKS: Final = 4
 _BRIDGE_ACTIVE: Final = 1
 """In the contract's enum `BridgeStatus`."""
 
@@ -116,6 +119,24 @@ class ChainPages:
         self._contract = contract
         self._rpc = rpc
         self.bridge = bridge
+        self._looked_until: int | None = None
+
+    def touched(self) -> set[int]:
+        """Meters whose dealings with bridges have changed since this was asked last.
+
+        News of trouble, nothing more: what counts is how things stand, asked for all now and then.
+        """
+        head = self._rpc.block_number()
+        since, self._looked_until = self._looked_until, head
+        if since is None:
+            return set()
+        # A few blocks again, should they have been replaced.
+        first = max(0, min(since, head) - REPLACED_BLOCKS)
+        return {
+            int(event.arguments["meterId"])
+            for name in STANDING_EVENTS
+            for event in self._contract.events(name, from_block=first, to_block=head)
+        }
 
     def is_active(self) -> bool:
         """Whether the bridge may commit and reveal.
@@ -162,10 +183,13 @@ class ChainPages:
             [
                 self._contract.request("pageRecord", page.bridge, page.boundary, page.index)
                 for page in pages
-            ]
+            ],
+            return_errors=True,
         )
         found: dict[tuple[int, int], PageStanding] = {}
         for page, answer in zip(pages, answers, strict=True):
+            if isinstance(answer, RpcResponseError):
+                continue  # asked again soon
             record = self._contract.decode_answer("pageRecord", answer)
             found[page.boundary, page.index] = PageStanding(
                 PageStatus(record.status), int(record.revealFrom), int(record.revealUntil)

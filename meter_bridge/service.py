@@ -12,7 +12,7 @@ import structlog
 from energy_grid.errors import EnergyGridError, RetryableError
 from energy_grid.ops import OpsServer
 from energy_grid.outbox import State
-from energy_grid.rpc import Rpc
+from energy_grid.rpc import Rpc, RpcError
 from meter_bridge.assembly import Parts, readers_for
 from meter_bridge.chain import ChainPages, ChainRegistry
 from meter_bridge.clock import SkewWatch
@@ -209,24 +209,25 @@ class Service:
                 await self._tend_pages(self._pages, is_round=is_round)
                 if is_round:
                     next_round = time.monotonic() + REGISTRY_SECONDS
-            except RetryableError as error:
+            except (RetryableError, RpcError) as error:
                 _log.warning("pages not looked after", reason=str(error))
             await asyncio.sleep(pause)
 
     async def _tend_pages(self, chain: ChainPages, *, is_round: bool) -> None:
         pager = self._engine.pager
         pages = pager.pages.open()
-        meters = [
+        wanted = {
             meter.meter_id
             for meter in pager.meters
             if is_round or meter.paging is None or meter.paging.bridge != chain.bridge
-        ]
+        }
+        own = {meter.meter_id for meter in pager.meters}
 
         def look() -> PagesView:
             return PagesView(
                 now=chain.now(),
                 is_active=chain.is_active(),
-                meters=chain.meters(meters),
+                meters=chain.meters(sorted(wanted | (chain.touched() & own))),
                 pages=chain.pages(pages),
             )
 

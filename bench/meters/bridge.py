@@ -212,7 +212,7 @@ def serve(site: Site, pipe: Connection) -> None:
                 pipe.send(bridge.result())
                 return
     except Exception as error:
-        pipe.send(error)
+        pipe.send(RuntimeError(repr(error)))
         raise
 
 
