@@ -50,9 +50,6 @@ class Scribe:
         )
         self._problems = metrics.gauge("eg_problems_count", "What the last cycle could not decide.")
         self._rows = metrics.gauge("eg_outbox_rows", "Rows of the outbox by state.", ("state",))
-        self._oldest = metrics.gauge(
-            "eg_outbox_oldest_open_seconds", "Age of the oldest row that is not mined."
-        )
         self._sending = SenderScribe(metrics, ops.health)
         for outcome in _OUTCOMES:
             self._cycles.labels(outcome=outcome)
@@ -92,9 +89,6 @@ class Scribe:
             return
         for state in State:
             self._rows.labels(state=state.value).set(outbox.count(state))
-        waiting = outbox.rows(State.PLANNED, State.SIGNED, State.SENT, limit=1)
-        age = max(0.0, time.time() - waiting[0].created_at) if waiting else 0.0
-        self._oldest.set(age)
         if self._keeper.sender is not None:
             self._sending.note(self._keeper.sender.status())
 

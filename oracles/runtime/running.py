@@ -40,7 +40,6 @@ def opened(program: Program, settings: KeeperSettings, ops: Ops) -> Iterator[Kee
                 settings.rpc_url,
                 ops,
                 head_seconds=settings.keeper_head_seconds,
-                address=keeper.address,
             )
         )
         yield keeper

@@ -17,7 +17,6 @@ HEAD: Final = "head"
 WATCH_SECONDS: Final = 1.0
 ANSWER_SECONDS: Final = 2.0
 """With the pause between two looks this stays below the 5 s in which trouble has to show."""
-_BALANCE_EVERY: Final = 10
 
 
 class NodeWatch:
@@ -27,7 +26,6 @@ class NodeWatch:
         url: the node.
         ops: where to say how it is.
         head_seconds: longest that the chain may stand still; 0 for ever.
-        address: account whose balance is shown; None for none.
         clock: seconds that only rise.
     """
 
@@ -37,17 +35,14 @@ class NodeWatch:
         ops: Ops,
         *,
         head_seconds: float = 60.0,
-        address: str | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._rpc = open_rpc(url, timeout_seconds=ANSWER_SECONDS)
         self._health = ops.health
         self._head_seconds = head_seconds
-        self._address = address
         self._clock = clock
         self._head: str | None = None
         self._head_at = clock()
-        self._looks = 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="node watch", daemon=True)
         metrics = ops.metrics
@@ -55,16 +50,12 @@ class NodeWatch:
         self._still = metrics.gauge(
             "eg_head_unchanged_seconds", "How long the newest block has been the same."
         )
-        self._balance = metrics.gauge("eg_balance_wei", "What the account that sends has for fees.")
         self._health.expect(NODE, WATCH_SECONDS + ANSWER_SECONDS + 1.0)
 
     def look(self) -> None:
         """Look once."""
         try:
             block = self._rpc.block("latest")
-            if self._address is not None and self._looks % _BALANCE_EVERY == 0:
-                self._balance.set(self._rpc.balance(self._address))
-            self._looks += 1
         except EnergyGridError as error:
             self._health.report(NODE, False, str(error))
             return

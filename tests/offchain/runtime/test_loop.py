@@ -75,7 +75,6 @@ def test_step__done__shown(ops, tmp_path):
     assert ops.metrics.value("eg_actions_planned_total", kind="settle") == 2
     assert ops.metrics.value("eg_transactions_total", outcome="sent") == 2
     assert ops.metrics.value("eg_outbox_rows", state="planned") == 1
-    assert ops.metrics.value("eg_outbox_oldest_open_seconds") < 60
     assert ops.metrics.value("eg_last_success_timestamp_seconds", task="cycle") > 1e9
 
 
