@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
+from energy_grid.contracts import Contract
+from energy_grid.feeds import FeedStatus
 from simulation.live.plan import LivePlan
 from simulation.live.world import World, fleet_of, keys_of
 from simulation.market_day.audit import audit
@@ -34,9 +37,12 @@ def audit_day(plan: LivePlan, world: World, chain: Chain, counts: dict[str, int]
     checks.append(_check("readings on chain", readings, expected))
     ends = {meter.latest_at for meter in facts.meters}
     checks.append(_check("meters read to the end", ends == {plan.ends_at}, True))
+    oracles = read_oracles(chain)
+    checks.append(_check("feeds without a value", oracles["without_value"], 0))
     auctions = facts.auctions.auctions
     return {
         "counts": dict(sorted(counts.items())),
+        "oracles": oracles,
         "auctions": len(auctions),
         "traded_in_auctions_wh": facts.bought_in_auctions_wh,
         "matches": len(facts.trades),
@@ -49,6 +55,31 @@ def audit_day(plan: LivePlan, world: World, chain: Chain, counts: dict[str, int]
         "checks": checks,
         "good": all(check["good"] for check in checks),
     }
+
+
+def read_oracles(chain: Chain) -> dict[str, Any]:
+    """Every feed's status now, and how many rounds there were."""
+    statuses: Counter[str] = Counter()
+    without_value = feeds = rounds = 0
+    for oracle in _oracles(chain):
+        feed_ids = [int(feed_id) for feed_id in oracle.call("feedIds")]
+        answers = chain.read([(oracle, "latestRound", (feed_id,)) for feed_id in feed_ids])
+        reads = chain.read([(oracle, "read", (feed_id,)) for feed_id in feed_ids])
+        statuses.update(FeedStatus(answer[2]).name for answer in reads)
+        without_value += sum(not answer.updatedAt for answer in answers)
+        feeds += len(feed_ids)
+        rounds += len(oracle.events("RoundPublished"))
+    return {
+        "feeds": feeds,
+        "without_value": without_value,
+        "rounds": rounds,
+        "statuses": dict(sorted(statuses.items())),
+    }
+
+
+def _oracles(chain: Chain) -> tuple[Contract, ...]:
+    contracts = chain.contracts
+    return contracts.grid_oracle, contracts.weather_oracle, contracts.price_oracle
 
 
 def _check(what: str, found: int, expected: int) -> dict[str, Any]:

@@ -53,7 +53,15 @@ class Counts:
         if newest < self.next_block:
             return
         contracts = chain.contracts
-        for contract in (contracts.energy_trading, contracts.smart_meter, contracts.settlement):
+        watched = (
+            contracts.energy_trading,
+            contracts.smart_meter,
+            contracts.settlement,
+            contracts.grid_oracle,
+            contracts.weather_oracle,
+            contracts.price_oracle,
+        )
+        for contract in watched:
             for event in chain.events_of(contract, self.next_block, newest):
                 for name, number in _counted(event.name, event.arguments):
                     self.numbers[name] = self.numbers.get(name, 0) + number
@@ -74,6 +82,10 @@ def _counted(name: str, arguments: Any) -> Iterator[tuple[str, int]]:
             yield "orders", 1
         case "ReadingAccepted":
             yield "readings", 1
+        case "RoundPublished":
+            yield "oracle rounds", 1
+        case "ZoneQuoted":
+            yield "quotes", 1
         case "SlotsSettled":
             yield "slot settlements", 1
 

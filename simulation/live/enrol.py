@@ -12,6 +12,7 @@ from energy_grid import eip712
 from energy_grid.rpc import Rpc
 from simulation.live.accounts import LiveKeys
 from simulation.live.plan import LivePlan
+from simulation.live.state import HORIZONS
 from simulation.live.world import fleet_of, keys_of, load_world
 from simulation.market_day.chain import Call, Chain
 from simulation.market_day.deploying import deploy_market
@@ -43,7 +44,14 @@ def set_up(plan: LivePlan) -> None:
             ]
         )
         plan.deployments.mkdir(parents=True, exist_ok=True)
-        contracts = deploy_market(rpc, keys, world.day.line_w, plan.deployment_file, resumes=True)
+        changes = {
+            "reporters": tuple(str(account.address) for account in live.reporters),
+            "forecast_horizons": HORIZONS,
+            "guardian": str(live.keepers["guardian"].address),
+        }
+        contracts = deploy_market(
+            rpc, keys, world.day.line_w, plan.deployment_file, resumes=True, changes=changes
+        )
         chain = Chain(rpc, contracts, plan.chain_id)
         _log.info("deployed", contracts=len(contracts.deployment.contracts))
         fleet = fleet_of(plan, world)

@@ -12,13 +12,13 @@ from typing import Any, Final
 
 from eth_account.signers.local import LocalAccount
 
-from energy_grid.deployments import CONTRACT_NAMES
 from energy_grid.feeds import FeedKind
 from energy_grid.settings import PREFIX
 from simulation.live.accounts import PASSWORD, LiveKeys, keystore_of
 from simulation.live.chain import CONFIRMATIONS, chain_command
 from simulation.live.files import write_atomically
 from simulation.live.plan import HOST, LivePlan
+from simulation.live.state import HORIZONS
 from simulation.live.world import World, fleet_of
 from simulation.market_day.fleet import FleetMeter
 from simulation.market_day.keys import write_keystore
@@ -27,13 +27,9 @@ from simulation.physics.zones import ZONES
 CHAIN: Final = "chain"
 TWIN: Final = "twin"
 AGENTS: Final = "agents"
-KEEPERS: Final = ("clearing", "matching", "settlement")
+KEEPERS: Final = ("clearing", "matching", "settlement", "quote", "guardian")
 COLLECTOR: Final = "collector"
-REPORTED: Final = ("guardian", COLLECTOR)
-"""Programs that need the oracles, as reporters do."""
-ORACLE: Final = "GridOracle"
 
-FORECAST_HORIZONS: Final = (1, 4, 16, 96)
 FORECASTS: Final = (FeedKind.EXPECTED_SUPPLY, FeedKind.EXPECTED_DEMAND)
 _POLL_SECONDS: Final = 1.0
 _RETRY_SECONDS: Final = 2.0
@@ -59,10 +55,9 @@ class Service:
 def services_of(plan: LivePlan, world: World) -> tuple[Service, ...]:
     """All processes in the order of their start; writes their configurations and keystores."""
     keys = LiveKeys.derive(plan)
-    has_oracles = ORACLE in CONTRACT_NAMES
     bridges = [f"bridge-{number}" for number in range(1, plan.bridges + 1)]
     reporters = [f"reporter-{number}" for number in range(1, plan.reporters + 1)]
-    names = [TWIN, AGENTS, *bridges, *KEEPERS, *REPORTED, *reporters]
+    names = [TWIN, AGENTS, *bridges, *KEEPERS, COLLECTOR, *reporters]
     ports = {name: plan.ops_port(index) for index, name in enumerate(names)}
     found = [Service(CHAIN, chain_command(plan))]
     for name in (TWIN, AGENTS):
@@ -80,15 +75,14 @@ def services_of(plan: LivePlan, world: World) -> tuple[Service, ...]:
         config = _bridge_config(plan, keys, number, meters, ports[name])
         command = (*_python("meter_bridge"), "run", "--config", str(config))
         found.append(Service(name, command, ready_url=_ready(ports[name])))
-    for name in (*KEEPERS, *(REPORTED if has_oracles else ())):
+    for name in (*KEEPERS, COLLECTOR):
         settings = _keeper_settings(plan, keys.keepers[name], name, ports[name])
         found.append(_oracles_program(name, name, settings, ports[name]))
-    if not has_oracles:
-        return tuple(found)
     sources = _sources_file(plan)
     for name, account in zip(reporters, keys.reporters, strict=True):
         settings = _keeper_settings(plan, account, name, ports[name]) | _prefixed(
             {
+                "LOG_LEVEL": "warning",  # each question to the twin would be a line
                 "REPORTER_SOURCES": sources,
                 "REPORTER_COLLECTORS": f"http://{HOST}:{plan.collector_port}",
             }
@@ -151,7 +145,7 @@ def _keeper_settings(plan: LivePlan, account: LocalAccount, name: str, port: int
 
 def _sources_file(plan: LivePlan) -> Path:
     """Every reporter asks the twin, as each would its own instruments."""
-    horizons = list(FORECAST_HORIZONS)
+    horizons = list(HORIZONS)
     feeds = [
         {
             "kind": kind.name.lower(),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from energy_grid.artifacts import Artifacts
 from energy_grid.contracts import Contracts
@@ -26,7 +27,13 @@ _NETWORK: Final = "market day"
 
 
 def deploy_market(
-    rpc: Rpc, keys: DayKeys, line_w: int, file: Path, *, resumes: bool = False
+    rpc: Rpc,
+    keys: DayKeys,
+    line_w: int,
+    file: Path,
+    *,
+    resumes: bool = False,
+    changes: Mapping[str, Any] | None = None,
 ) -> Contracts:
     """Deploy all contracts, open both zones and the line between them; addresses go into `file`.
 
@@ -36,6 +43,7 @@ def deploy_market(
         line_w: capacity of the line, either way.
         file: deployment file to write.
         resumes: go on with what an earlier run has recorded in the file, if it was on this chain.
+        changes: parameters that differ from the standard, by their names.
 
     Raises:
         ArtifactError: the contracts are not compiled.
@@ -45,7 +53,7 @@ def deploy_market(
         file.unlink(missing_ok=True)
     chain_id = rpc.chain_id()
     artifacts = Artifacts.load()
-    first = Parameters.load(PARAMETERS)
+    first = replace(Parameters.load(PARAMETERS), **(changes or {}))
     second = replace(
         first, retail_tariff=_SECOND_RETAIL_UNITS, feed_in_tariff=_SECOND_FEED_IN_UNITS
     )
