@@ -16,7 +16,7 @@ from oracles.reporting.oracles import FeedView, Oracle, OracleView
 from oracles.reporting.rounds import is_too_old
 from oracles.reporting.wire import Delivery, parse_observations
 
-OUTCOMES: Final = ("new", "known", "equivocation", "refused", "later", "throttled")
+OUTCOMES: Final = ("new", "known", "equivocation", "refused", "later")
 VIEW_SECONDS: Final = 60.0
 """A view of the chain older than this judges nothing."""
 

@@ -7,6 +7,7 @@ two values for the same feed, round and reporter set.
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -72,8 +73,8 @@ class Record:
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
+        self._local = threading.local()
         try:
-            self._connection = connect(self.path)
             with transaction(self._connection):
                 for statement in _SCHEMA:
                     self._connection.execute(statement)
@@ -81,8 +82,20 @@ class Record:
             raise self._storage_error(error) from error
 
     def close(self) -> None:
-        """Close the file."""
-        self._connection.close()
+        """Close this thread's connection."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is not None:
+            connection.close()
+            self._local.connection = None
+
+    @property
+    def _connection(self) -> sqlite3.Connection:
+        """This thread's connection, opened at its first use."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = connect(self.path)
+            self._local.connection = connection
+        return connection
 
     def bind(self, chain_id: int, genesis_hash: str, address: str) -> None:
         """Tie the file to one chain and one key at its first use.

@@ -15,6 +15,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -165,6 +166,14 @@ def test_sign_once__other_value_later__first_signature_again(record: Record) -> 
     assert again == first
     assert record.count() == 1
     assert record.has_signed(ORACLE, FREQUENCY, START // 60, 1)
+
+
+def test_sign_once__another_thread__same_record(record: Record) -> None:
+    first = record.sign_once(ORACLE, observation(), sign)
+    with ThreadPoolExecutor(1) as pool:
+        again = pool.submit(record.sign_once, ORACLE, observation(51_000), sign).result()
+
+    assert again == first
 
 
 def test_sign_once__other_set_or_round__signed_too(record: Record) -> None:
