@@ -108,25 +108,36 @@ abstract contract MeterHistory is IMeterHistory, MeterRegistry {
     /// and writes the meter's word.
     function _recordSlots(MeterWord word, uint256 slot, uint256 importWh, uint256 exportWh) internal {
         uint256 meterId = word.meterId();
-        uint256 lastSlot = word.lastSlot();
-        uint256 ratedImportW = word.ratedImportW();
-        uint256 ratedExportW = word.ratedExportW();
 
         // Check: energies of both registers, from the register differences.
         uint256 importedWh = _registerStep(meterId, slot, word.importWh(), importWh, false);
         uint256 exportedWh = _registerStep(meterId, slot, word.exportWh(), exportWh, true);
-        uint256 count;
         // Unchecked: the slot is later than the last one; caps and slots have 26 bits at most.
         unchecked {
-            count = slot - lastSlot;
-            uint256 allowedWh = MeterWordLib.capWh(ratedImportW) * count;
+            uint256 count = slot - word.lastSlot();
+            uint256 allowedWh = MeterWordLib.capWh(word.ratedImportW()) * count;
             if (importedWh > allowedWh) revert IMeterReadings.EnergyAboveCap(importedWh, allowedWh);
-            allowedWh = MeterWordLib.capWh(ratedExportW) * count;
+            allowedWh = MeterWordLib.capWh(word.ratedExportW()) * count;
             if (exportedWh > allowedWh) revert IMeterReadings.EnergyAboveCap(exportedWh, allowedWh);
         }
 
         // Effect
-        bool wide = MeterWordLib.isWide(ratedImportW, ratedExportW);
+        _storeSlots(word, slot, importedWh, exportedWh);
+    }
+
+    /// @dev Lanes and stretch of the slots from the latest reading to the start of `slot`, which is later. Warning:
+    /// the caller has checked the energies (V11, V12, V14).
+    function _storeSlots(MeterWord word, uint256 slot, uint256 importedWh, uint256 exportedWh)
+        internal
+    {
+        uint256 meterId = word.meterId();
+        uint256 lastSlot = word.lastSlot();
+        bool wide = word.wide();
+        uint256 count;
+        // Unchecked: the slot is later than the last one.
+        unchecked {
+            count = slot - lastSlot;
+        }
         if (count == 1) {
             _rings[meterId].store(wide, lastSlot, importedWh, exportedWh, Quality.MEASURED);
             return;

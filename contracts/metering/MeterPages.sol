@@ -273,9 +273,10 @@ contract MeterPages is MeterPageViews {
             record = record.withPlace(0).withStatus(PageStatus.REVEALED);
         }
         _pages[key][slot % PAGE_RING_SLOTS] = record;
+        bytes calldata entries = page.entries;
         for (uint256 place = first; place < end; ++place) {
             (uint256 meterId, uint256 sequence, uint256 importWh, uint256 exportWh) =
-                page.entries.at(place);
+                entries.at(place);
             EntryRefusal reason = _take(bridgeId, slot, meterId, sequence, importWh, exportWh);
             if (reason == EntryRefusal.NONE) {
                 ++accepted;
@@ -292,7 +293,7 @@ contract MeterPages is MeterPageViews {
             page.index,
             first,
             accepted,
-            page.entries.slice(first, end)
+            entries.slice(first, end)
         );
     }
 
@@ -314,6 +315,8 @@ contract MeterPages is MeterPageViews {
         MeterWord word = _words[deviceKey];
         if (!word.isActive()) return EntryRefusal.NOT_ACTIVE;
         if (slot <= word.lastSlot()) return EntryRefusal.BEHIND;
+        uint256 importedWh;
+        uint256 exportedWh;
         // Unchecked: compared before; slots and caps have 26 bits.
         unchecked {
             uint256 slots = slot - word.lastSlot();
@@ -324,15 +327,16 @@ contract MeterPages is MeterPageViews {
             if (importWh < word.importWh() || exportWh < word.exportWh()) {
                 return EntryRefusal.REGISTER_FELL;
             }
+            importedWh = importWh - word.importWh();
+            exportedWh = exportWh - word.exportWh();
             if (
-                importWh - word.importWh() > MeterWordLib.capWh(word.ratedImportW()) * slots
-                    || exportWh - word.exportWh()
-                        > MeterWordLib.capWh(word.ratedExportW()) * slots
+                importedWh > MeterWordLib.capWh(word.ratedImportW()) * slots
+                    || exportedWh > MeterWordLib.capWh(word.ratedExportW()) * slots
             ) return EntryRefusal.ABOVE_CAP;
         }
 
         // Effect
-        _recordSlots(word, slot, importWh, exportWh);
+        _storeSlots(word, slot, importedWh, exportedWh);
         _countSkipped(word, sequence);
         _words[deviceKey] = word.withReading(sequence, slot, importWh, exportWh, 0, 0);
         return EntryRefusal.NONE;

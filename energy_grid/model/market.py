@@ -13,10 +13,12 @@ from energy_grid.model.delivery import Delivery
 from energy_grid.model.ledger import Account, Ledger, Operator
 from energy_grid.model.metering import Metering
 from energy_grid.model.meters import MeterStatus
+from energy_grid.model.pages import Pages
 from energy_grid.model.refused import Refused
 from energy_grid.model.tariffs import TariffBounds, ZoneTariffs
 from energy_grid.model.terms import Tariff
 from energy_grid.model.trading import Trading
+from energy_grid.pages import MeterPage
 from energy_grid.slots import slot_of
 
 MAX_CLAIMS_PER_CALL = 100
@@ -36,6 +38,7 @@ class Market:
     tariff_bounds: TariffBounds
     ledger: Ledger = field(init=False)
     metering: Metering = field(default_factory=Metering)
+    pages: Pages = field(init=False)
     trading: Trading = field(init=False)
     certificates: Certificates = field(default_factory=Certificates)
     delivery: Delivery = field(init=False)
@@ -43,6 +46,7 @@ class Market:
 
     def __post_init__(self) -> None:
         self.ledger = Ledger(self.security_deposit, self.bond_floor)
+        self.pages = Pages(self.metering)
         self.trading = Trading(self.ledger)
         self.delivery = Delivery(
             self.ledger,
@@ -196,6 +200,11 @@ class Market:
         for zone in self.ledger.operators:
             self._note_bond_standing(zone)
         return total
+
+    def settle_page(self, page: MeterPage, addresses: list[str], until_slot: int) -> int:
+        """Reveal a page and settle several accounts."""
+        self.pages.reveal(page, self.now)
+        return self.settle_many(addresses, until_slot)
 
     def settle_transaction(self, transaction_id: int) -> None:
         """Settle both parties of a trade, at most to the end of its product."""

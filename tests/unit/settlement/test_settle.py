@@ -630,6 +630,45 @@ def test_settle_many__too_many__reverts(world: World, slot: int) -> None:
         world.settlement.settleMany([world.anna] * 101, slot, sender=world.stranger)
 
 
+def page_at(world: World, slot: int, entries: int) -> tuple[object, ...]:
+    """A page for the mock of metering, which takes any."""
+    return (world.stranger, slot * 900, 0, 0, b"\1" * 32, b"\2" * 32, b"\0" * 17 * entries)
+
+
+def test_settle_page__new_page__is_revealed_and_accounts_settled(world: World, slot: int) -> None:
+    world.member(world.anna)
+    world.read(world.anna, slot, 500, 0)
+    world.to_slot(slot + 1)
+    page = page_at(world, slot + 1, 3)
+
+    receipt = world.settlement.settlePage(page, [world.anna], slot + 1, sender=world.stranger)
+
+    assert tuple(receipt.return_value) == (3, 1)
+    assert world.meter.revealedBoundary() == (slot + 1) * 900
+    assert world.state(world.anna).settledUntil == slot + 1
+
+
+def test_settle_page__revealed_by_somebody_before__still_settles(world: World, slot: int) -> None:
+    world.member(world.anna)
+    world.read(world.anna, slot, 500, 0)
+    world.to_slot(slot + 1)
+    page = page_at(world, slot + 1, 3)
+    world.meter.revealPage(page, sender=world.stranger)
+
+    receipt = world.settlement.settlePage(page, [world.anna], slot + 1, sender=world.stranger)
+
+    assert tuple(receipt.return_value) == (0, 1)
+
+
+def test_settle_page__page_refused_or_too_many__reverts(world: World, slot: int) -> None:
+    with ape.reverts(world.meter.PageRefused):
+        world.settlement.settlePage(page_at(world, 0, 1), [], slot, sender=world.stranger)
+    with ape.reverts(world.settlement.TooManyInBatch, given=101, allowed=100):
+        world.settlement.settlePage(
+            page_at(world, slot, 1), [world.anna] * 101, slot, sender=world.stranger
+        )
+
+
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_settle__random_positions__sum_to_zero(world: World, slot: int, seed: int) -> None:
     """Over all accounts the slots sum to zero, for dues and for cash, to the unit."""
