@@ -132,9 +132,9 @@ class Transmitter:
             if may_raise:
                 self._raise_fees(row, attempts)
             return
-        self._work.counters.rebroadcasts += row.state is State.SENT
         try:
             self.broadcast(row, attempts)
+            self._work.counters.rebroadcasts += row.state is State.SENT
         except NodeRefusedError:
             # A node drops what offers less than the base fee, and takes it only for more.
             if not (may_raise and self._raise_fees(row, attempts)):

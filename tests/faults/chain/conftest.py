@@ -5,6 +5,7 @@ The effect of row `effect/<n>` is one call `make(n)`: the counts tell how often 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
 from energy_grid.contracts import Contract
+from energy_grid.errors import RetryableError
 from energy_grid.outbox import FeePolicy, Outbox, Sender, State
 from energy_grid.rpc import Rpc
 from tests.utils.anvil import Anvil
@@ -78,12 +80,14 @@ class World:
         assert row is not None
         return row.state
 
-    def finish(self, sender: Sender, *, blocks: int = 8, seconds: float = 60.0) -> None:
-        """Mine and send until every row is final."""
+    def finish(self, sender: Sender, *, blocks: int = 8) -> None:
+        """Mine and send until every row is final, as a daemon would that tries again."""
         for _ in range(200):
-            cycle = sender.run_once()
-            if not cycle.waiting:
-                return
+            try:
+                if not sender.run_once().waiting:
+                    return
+            except RetryableError:
+                time.sleep(0.05)
             self.chain.mine(blocks)
         raise AssertionError(f"still open: {[r.business_key for r in self.outbox.rows()]}")
 

@@ -495,7 +495,7 @@ def test_reorg__x08_final_row_moves__confirmed_again_without_a_stop(world):
 
 def test_halted__x09_no_blocks_then_a_burst__all_in_order_and_once(world):
     """X-09: no blocks; the outbox fills up to its bound and waits; then 200 blocks at once."""
-    sender = world.sender(max_in_flight=4, head_stale_after_seconds=0.3)
+    sender = world.sender(max_in_flight=4)
     sender.run_once()
     world.plan(12)
     sender.run_once()
@@ -516,9 +516,9 @@ def test_halted__x09_no_blocks_then_a_burst__all_in_order_and_once(world):
 
 def test_halted__x09_head_too_old__nothing_new_is_signed(world):
     """X-09: with a limit set, a standing chain means no new signatures; they go on with it."""
-    sender = world.sender(head_stale_after_seconds=0.2)
+    sender = world.sender(head_stale_after_seconds=1.0)
     sender.run_once()
-    time.sleep(0.25)
+    time.sleep(1.1)
     world.plan(1)
 
     with pytest.raises(EnergyGridError, match="nothing new is signed"):

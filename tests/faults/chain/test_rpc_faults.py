@@ -24,14 +24,14 @@ from tests.utils.fault_proxy import FaultProxy, Mood, until
 BAD_MOODS = [mood for mood in Mood if mood is not Mood.GOOD]
 QUICK = PoolPolicy(
     survey_seconds=0.1,
-    probe_seconds=0.3,
+    probe_seconds=0.8,
     first_back_off_seconds=0.02,
     longest_back_off_seconds=0.3,
 )
 
 
 def pool_of(*proxies: FaultProxy, policy: PoolPolicy = QUICK) -> RpcPool:
-    return RpcPool([proxy.url for proxy in proxies], timeout_seconds=0.5, policy=policy)
+    return RpcPool([proxy.url for proxy in proxies], timeout_seconds=1.5, policy=policy)
 
 
 # --- X-01 -----------------------------------------------------------------------------------------
@@ -41,7 +41,7 @@ def pool_of(*proxies: FaultProxy, policy: PoolPolicy = QUICK) -> RpcPool:
 def test_one_node__x01_bad_in_each_way__retryable_and_nothing_signed(world, proxies, rpcs, mood):
     """X-01 with one node: an error that says so, no signature, and all is well afterwards."""
     proxy = proxies()
-    sender = world.sender(rpc=rpcs(Rpc(proxy.url, timeout_seconds=0.3)))
+    sender = world.sender(rpc=rpcs(Rpc(proxy.url, timeout_seconds=1.0)))
     sender.start()
     world.plan(2)
     proxy.mood = mood
@@ -133,7 +133,7 @@ def test_two_nodes__x01_back_after_an_outage__resumes_within_a_block(world, prox
         except RetryableError:
             return False
 
-    assert until(resumed) < 1.0
+    assert until(resumed) < 5.0
     world.finish(sender)
     world.assert_as_without_faults(3)
 
@@ -169,7 +169,7 @@ def test_anvil_stopped__x01_sigstop__fails_over_and_resumes(world, proxies, rpcs
     """X-01: the first node's process stands still; the second chain view is the same node's proxy,
     so with both gone the outbox waits and goes on when the process does."""
     proxy = proxies()
-    sender = world.sender(rpc=rpcs(Rpc(proxy.url, timeout_seconds=0.5)))
+    sender = world.sender(rpc=rpcs(Rpc(proxy.url, timeout_seconds=1.5)))
     world.plan(2)
     sender.run_once()
     world.plan(1, first=2)
