@@ -35,7 +35,7 @@ from meter_bridge.pager import Encode, Pager, PagesView
 from meter_bridge.readers.base import Arrival
 from meter_bridge.registry import RegisteredMeter
 from meter_bridge.snapshots import Registers, Snapshot, snapshot_of
-from meter_bridge.store import Accepted, Form, Signature, Store
+from meter_bridge.store import Accepted, Form, MeterRecord, Signature, Store
 
 _log = structlog.get_logger(__name__)
 
@@ -113,15 +113,34 @@ class Engine:
         self.pager.reload()
 
     def register(self, found: dict[int, RegisteredMeter | RegistryError]) -> None:
-        """Take over what the chain knows of the meters."""
+        """Take over what the chain knows of the meters; new ones are begun in one transaction."""
+        before = {meter_id: self.meters[meter_id].problem for meter_id in found}
+        new: dict[int, MeterRecord] = {}
         for meter_id, answer in found.items():
+            record = self.meters[meter_id].accept_registration(answer, self.store)
+            if record is not None:
+                new[meter_id] = record
+        if new:
+            self._begin(new)
+        for meter_id, earlier in before.items():
             meter = self.meters[meter_id]
-            before = meter.problem
-            meter.accept_registration(answer, self.store)
-            if meter.problem and meter.problem != before:
+            if meter.problem and meter.problem != earlier:
                 _log.error("meter cannot sign", meter_id=meter_id, reason=meter.problem)
-            elif before and not meter.problem:
+            elif earlier and not meter.problem:
                 _log.info("meter ready", meter_id=meter_id, device_key=meter.key.address)
+
+    def _begin(self, records: dict[int, MeterRecord]) -> None:
+        """Store the records of new meters; until then none of them signs."""
+        try:
+            with self.store.transaction() as connection:
+                for record in records.values():
+                    self.store.put_meter(connection, record)
+        except BaseException:
+            for meter_id in records:
+                self.meters[meter_id].problem = "its record could not be stored yet"
+            raise
+        for meter_id in records:
+            self.meters[meter_id].reload(self.store)
 
     # --- Telegrams --------------------------------------------------------------------------------
 

@@ -102,24 +102,27 @@ class Meter:
             is_settled = waited >= reorder_seconds
         return snapshot if is_settled else None
 
-    def accept_registration(self, found: RegisteredMeter | RegistryError, store: Store) -> None:
-        """Compare what the chain says with key and store; begin the record at first contact.
+    def accept_registration(
+        self, found: RegisteredMeter | RegistryError, store: Store
+    ) -> MeterRecord | None:
+        """Compare what the chain says with key and store.
 
         Afterwards `problem` says whether the meter can sign.
+
+        Returns:
+            At first contact the record to be stored before the meter signs.
         """
         if isinstance(found, RegistryError):
             # What was known before still holds: a node that is away stops no reading.
             if self.registered is None:
                 self.problem = str(found)
-            return
+            return None
         self.registered = found
         self.problem = self._problem_with(found, store)
-        if not self.problem and self.record is None:
-            base = found.latest.registers
-            record = self.record_from(base, base.boundary, "")
-            with store.transaction() as connection:
-                store.put_meter(connection, record)
-            self.reload(store)
+        if self.problem or self.record is not None:
+            return None
+        base = found.latest.registers
+        return self.record_from(base, base.boundary, "")
 
     def _problem_with(self, found: RegisteredMeter, store: Store) -> str:
         if found.device_key != self.key.address:
