@@ -47,9 +47,9 @@ class Counts:
     next_block: int = 0
     numbers: dict[str, int] = field(default_factory=dict)
 
-    def follow(self, chain: Chain) -> None:
-        """Count the events of new blocks, those that may still go left out."""
-        newest = chain.rpc.block_number() - CONFIRMATIONS
+    def follow(self, chain: Chain, confirmations: int = CONFIRMATIONS) -> None:
+        """Count the events of new blocks, but for the newest, which may still go."""
+        newest = chain.rpc.block_number() - confirmations
         if newest < self.next_block:
             return
         contracts = chain.contracts
@@ -152,6 +152,7 @@ def run_day(
         counts = _watch(plan, world, chain, killer, console)
         ended = time.monotonic()
         status = read_status(plan.folder) or status
+        counts.follow(chain, 0)
         report = {
             "grid": plan.grid,
             "day": plan.day,

@@ -26,6 +26,7 @@ from energy_grid.deployments import PROJECT_ROOT
 from energy_grid.errors import EnergyGridError
 from energy_grid.rpc import Rpc
 from simulation.live.chain import keep_good_state, let_go, mend_state, set_clock
+from simulation.live.errors import LiveError
 from simulation.live.files import write_atomically
 from simulation.live.following import Stop
 from simulation.live.plan import LivePlan
@@ -42,6 +43,7 @@ _CHAIN_SECONDS: Final = 30.0
 _FIRST_PAUSE_SECONDS: Final = 0.5
 _LONGEST_PAUSE_SECONDS: Final = 10.0
 _STEADY_SECONDS: Final = 20.0
+_MOST_FAILURES: Final = 5
 _LOG_BYTES: Final = 16_000_000
 
 _log = structlog.get_logger(__name__)
@@ -85,6 +87,7 @@ class Supervisor:
     plan: LivePlan
     _running: dict[str, _Running] = field(default_factory=dict)
     _set_up: subprocess.Popen[bytes] | None = None
+    _failures: int = 0
     _status_at: float = 0.0
 
     def run(self) -> None:
@@ -92,6 +95,7 @@ class Supervisor:
 
         Raises:
             SimulationError: the plan's day cannot be simulated.
+            LiveError: contracts cannot be deployed, or members not enrolled.
         """
         stop = Stop()
         self._pids.mkdir(parents=True, exist_ok=True)
@@ -109,10 +113,12 @@ class Supervisor:
                 _log.info("taken over", process=service.name, pid=running.process.pid)
             else:
                 running.process = None
-        while not stop:
-            self._step()
-            stop.wait(_TICK_SECONDS)
-        self._end()
+        try:
+            while not stop:
+                self._step()
+                stop.wait(_TICK_SECONDS)
+        finally:
+            self._end()
 
     # --- phases -----------------------------------------------------------------------------------
 
@@ -140,6 +146,9 @@ class Supervisor:
     def _run_set_up(self) -> None:
         """Deploy and enrol in a process of its own, again until it has come through."""
         if self._set_up is None:
+            left = Process.read(pid_file(self.plan, "set-up"))
+            if left is not None and left.is_alive:
+                return  # of a supervisor that was killed: one at a time
             command = [sys.executable, "-m", "simulation.live", "set-up"]
             command += ["--folder", str(self.plan.folder)]
             self._set_up = self._spawn(Service("set-up", tuple(command)))
@@ -150,6 +159,12 @@ class Supervisor:
         self._set_up = None
         pid_file(self.plan, "set-up").unlink(missing_ok=True)
         if code:
+            self._failures += 1
+            if self._failures >= _MOST_FAILURES:
+                raise LiveError(
+                    f"setting up failed {self._failures} times",
+                    remedy=f"See {self._logs / 'set-up.log'}",
+                )
             _log.warning("setting up failed, once more", exit=code)
             time.sleep(_FIRST_PAUSE_SECONDS)
             return
