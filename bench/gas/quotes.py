@@ -31,9 +31,9 @@ SLOTS_PER_WORD: Final = 16
 FIRST_REPORTER: Final = 5
 ANSWERS: Final = 3
 VALUES: Final = {
-    Feed(FeedKind.DEMAND, Zone(ZONE)): 45_000,
-    Feed(FeedKind.SUPPLY, Zone(ZONE)): 38_000,
-    Feed(FeedKind.EXPECTED_SUPPLY, Zone(ZONE), 1): 36_000,
+    Feed(FeedKind.DEMAND, Zone(ZONE)): 13_000,
+    Feed(FeedKind.SUPPLY, Zone(ZONE)): 11_000,
+    Feed(FeedKind.EXPECTED_SUPPLY, Zone(ZONE), 1): 10_000,
 }
 
 
