@@ -64,8 +64,10 @@ def configure_logs(level: str = "info", *, stream: IO[str] | None = None) -> Non
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(chosen)
-    # Debug logs of the HTTP library would show whole URLs.
+    # What the HTTP libraries log of each request would show whole URLs.
     logging.getLogger("urllib3").setLevel(max(chosen, logging.INFO))
+    for library in ("httpx", "httpcore"):
+        logging.getLogger(library).setLevel(max(chosen, logging.WARNING))
 
 
 def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
