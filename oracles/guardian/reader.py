@@ -142,6 +142,8 @@ class SceneReader:
                 self._coupled[Product.from_id(int(event.regionProduct))] = None
             case "SlotQuoted":
                 self._quotes[int(event.zone), int(event.slot)] = int(event.pricePerKWh)
+            case "ZoneQuoted":  # one that is not OK moves the collars all the same
+                self._quotes[int(event.zone), int(event.slot)] = int(event.quote.pricePerKWh)
             case "RoundPublished":
                 oracle = self._names[event.address.lower()]
                 seen = RoundSeen(int(event.round), FeedStatus(event.status), int(event.spread))
