@@ -391,11 +391,21 @@ class Pager:
                 self.pages.close(connection, page, "too late")
                 _log.error("page was not revealed in time", boundary=page.boundary)
             elif self._section.reveal and view.is_active and view.now >= standing.reveal_from:
-                key = f"page-reveal/{page.boundary}/{page.index}"
-                if self._store.outbox.get(key) is None:
-                    self._enqueue(connection, key, self._encode("revealPage", page.as_tuple()))
-                    sent = True
+                sent |= self._reveal_page(connection, page)
         return sent
+
+    def _reveal_page(self, connection: sqlite3.Connection, page: MeterPage) -> bool:
+        """Reveal a page; if that was refused, half of it first, should it be too much at once."""
+        key = f"page-reveal/{page.boundary}/{page.index}"
+        row = self._store.outbox.get(key)
+        if row is None:
+            self._enqueue(connection, key, self._encode("revealPage", page.as_tuple()))
+            return True
+        half, key = len(page.entries) // 2, f"page-part/{page.boundary}/{page.index}"
+        if row.state is not State.FAILED or not half or self._store.outbox.get(key) is not None:
+            return False
+        self._enqueue(connection, key, self._encode("revealPagePart", page.as_tuple(), half))
+        return True
 
     def refused_reveals(self) -> list[str]:
         """Business keys of reveals that were refused before they were sent: worth another try."""

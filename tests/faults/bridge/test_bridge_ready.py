@@ -56,6 +56,7 @@ class Pages:
         return time.monotonic() - start
 
 
+@pytest.mark.faults_long
 def test_ready__source_and_node_go_and_come_back__shown_within_5_s(
     node: Anvil, tmp_path: Path
 ) -> None:

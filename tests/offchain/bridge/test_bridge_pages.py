@@ -306,6 +306,22 @@ def test_tend__reveal_is_due__in_order_once_and_closed_when_done(bench: PageBenc
     assert bench.engine.pager.pages.open() == []
 
 
+def test_tend__reveal_refused__half_of_the_page_first_once(bench: PageBench) -> None:
+    bench.boundary(1)
+    places = {f"p_{DAY + 900}_0": standing(PageStatus.COMMITTED, DAY + 4_500)}
+    bench.clock.time = DAY + 4_500
+    bench.tend(**places)
+    bench.fail(f"page-reveal/{DAY + 900}/0")
+    bench.outbox.connection.execute("UPDATE outbox_rows SET updated_at = 0")
+
+    bench.tend(**places)
+    bench.tend(**places)
+
+    parts = [arguments for name, arguments in bench.calls if name == "revealPagePart"]
+    assert parts == [(bench.page(1).as_tuple(), 1)]
+    assert bench.engine.pager.refused_reveals() == [f"page-reveal/{DAY + 900}/0"]
+
+
 def test_tend__reveal_left_to_others__not_sent(tmp_path: Path) -> None:
     bench = PageBench(tmp_path, page_options={"reveal": False})
     bench.boundary(1)

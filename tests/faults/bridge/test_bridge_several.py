@@ -1,4 +1,4 @@
-"""Several bridges on one chain: disjoint meters work side by side, one meter twice is refused."""
+"""X-21 for meters: bridges with disjoint meters work side by side, one meter twice is refused."""
 
 from __future__ import annotations
 
@@ -70,6 +70,7 @@ def _until(condition: Callable[[], bool], seconds: float = 60) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.faults_long
 def test_run__two_bridges__own_meters_only_and_every_reading_once(
     chain: MeterChain, tmp_path: Path
 ) -> None:
