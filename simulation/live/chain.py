@@ -16,7 +16,8 @@ from energy_grid.rpc import Rpc
 from simulation.live.plan import CHAIN_SECONDS_A_BLOCK, HOST, LivePlan
 from simulation.market_day.anvil import CHAIN_ID, HARDFORK, find_anvil
 
-STATE_EVERY_SECONDS: Final = 2
+STATE_EVERY_SECONDS: Final = 4
+"""Writing takes longer as the day grows."""
 CONFIRMATIONS: Final = 8
 """More blocks than a killed chain can lose."""
 _BLOCK_GAS_LIMIT: Final = 60_000_000
