@@ -98,7 +98,7 @@ def _plan_of(
         first=start.hour * SLOTS_PER_HOUR + start.minute * SLOTS_PER_HOUR // 60,
         count=slots,
         block_seconds=block_seconds,
-        base_port=free_base_port(),
+        base_port=free_base_port(folder),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import zlib
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -187,21 +188,32 @@ class LivePlan:
             ) from error
 
 
-def free_base_port(first: int = _FIRST_PORT) -> int:
+def free_base_port(folder: Path) -> int:
     """First of a run of ports that nobody listens on.
+
+    Days in different folders begin to look at different places, since a day that was just started
+    listens nowhere yet.
+
+    Args:
+        folder: of the day.
 
     Raises:
         LiveError: there is no such run.
     """
-    for base in range(first, _LAST_PORT, _PORTS):
-        if all(_is_free(base + offset) for offset in range(_METER_OFFSET + 60)):
+    bases = range(_FIRST_PORT, _LAST_PORT, _PORTS)
+    start = zlib.crc32(str(folder.resolve()).encode()) % len(bases)
+    for base in (*bases[start:], *bases[:start]):
+        if all(is_free(base + offset) for offset in range(_METER_OFFSET + 60)):
             return base
     raise LiveError(
-        "no run of free ports", expected=f"{_PORTS} between {first} and {_LAST_PORT}", found="none"
+        "no run of free ports",
+        expected=f"{_PORTS} between {_FIRST_PORT} and {_LAST_PORT}",
+        found="none",
     )
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
+    """Whether nobody listens on a port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

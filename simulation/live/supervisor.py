@@ -29,7 +29,7 @@ from simulation.live.chain import keep_good_state, let_go, mend_state, set_clock
 from simulation.live.errors import LiveError
 from simulation.live.files import write_atomically
 from simulation.live.following import Stop
-from simulation.live.plan import LivePlan
+from simulation.live.plan import LivePlan, is_free
 from simulation.live.processes import Process
 from simulation.live.services import CHAIN, Service, environment_of, services_of
 from simulation.live.world import build_world
@@ -216,6 +216,11 @@ class Supervisor:
     def _start(self, running: _Running) -> None:
         name = running.service.name
         if name == CHAIN:
+            if not is_free(self.plan.base_port):
+                running.detail = f"port {self.plan.base_port} is taken by another program"
+                _log.error("chain not started", reason=running.detail)
+                running.not_before = time.monotonic() + running.pause
+                return
             mend_state(self.plan)
             (self.plan.folder / "chain").mkdir(parents=True, exist_ok=True)
         running.child = self._spawn(running.service)

@@ -23,9 +23,9 @@ SLOTS = 3
 @pytest.mark.faults_long
 @pytest.mark.timeout(1_200)
 def test_live_day__supervisor_bridge_and_chain_killed__nothing_is_lost(tmp_path):
-    plan = LivePlan(
-        tmp_path.resolve() / "live", homes=6, first=40, count=SLOTS, base_port=free_base_port()
-    )
+    folder = tmp_path.resolve() / "live"
+    base_port = free_base_port(folder)
+    plan = LivePlan(folder, homes=6, first=40, count=SLOTS, base_port=base_port)
     console = Console(quiet=True)
     try:
         up(plan, console)

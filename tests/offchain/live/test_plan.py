@@ -11,11 +11,13 @@ services_of / keep_good_state
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from simulation.live.chain import keep_good_state, mend_state, state_file
 from simulation.live.errors import LiveError
-from simulation.live.plan import LEAD_SLOTS, LivePlan
+from simulation.live.plan import LEAD_SLOTS, LivePlan, free_base_port
 
 
 @pytest.mark.parametrize(("first", "count"), [(2, 4), (92, 8), (0, 0), (96, 1), (-4, 8)])
@@ -66,3 +68,12 @@ def test_mend_state__cut_short_without_a_copy__begins_anew(tmp_path):
     mend_state(plan)
 
     assert not state_file(plan).exists()
+
+
+def test_free_base_port__taken__another_run(tmp_path):
+    base = free_base_port(tmp_path)
+    with socket.create_server(("127.0.0.1", base + 1)):
+        other = free_base_port(tmp_path)
+
+    assert other != base
+    assert free_base_port(tmp_path) == base
