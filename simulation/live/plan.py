@@ -200,9 +200,10 @@ def free_base_port(folder: Path) -> int:
     Raises:
         LiveError: there is no such run.
     """
-    bases = range(_FIRST_PORT, _LAST_PORT, _PORTS)
-    start = zlib.crc32(str(folder.resolve()).encode()) % len(bases)
-    for base in (*bases[start:], *bases[:start]):
+    count = (_LAST_PORT - _FIRST_PORT) // _PORTS
+    start: int = zlib.crc32(str(folder.resolve()).encode()) % count
+    for index in range(count):
+        base = _FIRST_PORT + (start + index) % count * _PORTS
         if all(is_free(base + offset) for offset in range(_METER_OFFSET + 60)):
             return base
     raise LiveError(
