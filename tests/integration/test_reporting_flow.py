@@ -287,7 +287,8 @@ def test_equivocation__two_values_signed__evidence_and_left_out(
         "50400",
         "50900",
     )
-    told = list(equivocations_of([collector.folder / "evidence.jsonl"]))
+    domains = {name: one.domain for name, one in chain.oracles.items()}
+    told = list(equivocations_of([collector.folder / "evidence.jsonl"], domains))
     assert [(one.oracle, one.reporter, one.first, one.second) for one in told] == [
         ("GridOracle", address, 50_400, 50_900)
     ]
