@@ -28,9 +28,10 @@ from energy_grid.model.meters import Meter, MeterStatus, Registration, slot_cap_
 from energy_grid.model.pages import BridgeStatus, EntryRefusal, Pages, PageStatus
 from energy_grid.model.refused import Refused as ModelRefused
 from energy_grid.model.slot_energy import register_energy
-from energy_grid.pages import MeterPage, PageConsent, page_of
+from energy_grid.pages import MAX_ENTRIES, MeterPage, PageConsent, page_of
+from energy_grid.slots import reading_deadline
 from energy_grid.units import MeterId, MilliHertz, UnixSeconds, Wh
-from tests.unit.meter_pages.street import DAY, SALT, SLOT, Street, role_of, somebody
+from tests.unit.meter_pages.street import DAY, DISPUTE, SALT, SLOT, Street, role_of, somebody
 from tests.unit.smart_meter.devices import Device
 from tests.utils.revm import Refused
 
@@ -113,6 +114,7 @@ class LockStep:
         self.outcomes[f"{function} {found or 'done'}"] += 1
         if function.startswith("revealPage") and found is None:
             assert int(result) == answer
+            self.outcomes["entries taken"] += answer
         return found
 
     def pass_time(self, seconds: int) -> None:
@@ -227,37 +229,35 @@ class LockStep:
                 )
             )
         if self.dice.random() < 0.2:
-            count = self.dice.choice((0, 1, 2, 600))
-            self.both(
-                "anybody",
-                "revealPagePart",
-                *(page.as_tuple(), count),
-                model=lambda: self.pages.reveal(page, self.now, count),
-            )
-            return
-        refusal = self.both(
-            "anybody",
-            "revealPage",
-            page.as_tuple(),
-            model=lambda: self.pages.reveal(page, self.now),
-        )
-        if refusal is None and self.street.chain.logs:
-            skipped = [(place, reason) for _, place, reason in self.street.skipped()]
-            assert skipped == self.pages.skipped
-            self.outcomes.update(EntryRefusal(reason).name for _, reason in skipped)
+            self._reveal(page, self.dice.choice((0, 1, 2, 600)))
+        else:
+            self._reveal(page)
 
     def reveal_due(self) -> None:
         """A bridge reveals, in order, all that may be revealed."""
         for kept in list(self.kept):
-            key = (kept.page.bridge, kept.page.boundary, kept.page.index)
-            record = self.pages.pages[key]
-            if record.status is PageStatus.COMMITTED and self.now >= record.committed_at + 3_600:
-                self.both(
-                    "anybody",
-                    "revealPage",
-                    kept.page.as_tuple(),
-                    model=lambda page=kept.page: self.pages.reveal(page, self.now),
-                )
+            page = kept.page
+            record = self.pages.pages[(page.bridge, page.boundary, page.index)]
+            due = record.committed_at + DISPUTE <= self.now
+            overdue = self.now >= reading_deadline(page.boundary // SLOT - 1)
+            if record.status is PageStatus.COMMITTED and due and not overdue:
+                self._reveal(page)
+
+    def _reveal(self, page: MeterPage, count: int | None = None) -> None:
+        self.pages.skipped = []
+        function = "revealPage" if count is None else "revealPagePart"
+        refusal = self.both(
+            "anybody",
+            function,
+            *((page.as_tuple(),) if count is None else (page.as_tuple(), count)),
+            model=lambda: self.pages.reveal(
+                page, self.now, MAX_ENTRIES if count is None else count
+            ),
+        )
+        if refusal is None:
+            skipped = [(place, reason) for _, place, reason in self.street.skipped()]
+            assert skipped == self.pages.skipped
+            self.outcomes.update(EntryRefusal(reason).name for _, reason in skipped)
 
     def withdraw(self) -> None:
         """A bridge gives a page up, or somebody tries."""
@@ -540,7 +540,7 @@ def live(seed: int, steps: int) -> LockStep:
 def test_pages__random_bridges_and_owners__contract_and_model_agree(seed: int) -> None:
     outcomes = live(seed, STEPS).outcomes
 
-    for usual in ("commitPage done", "revealPage done", "reportPageFraud done", "joinBridge done"):
+    for usual in ("commitPage done", "entries taken", "reportPageFraud done", "joinBridge done"):
         assert outcomes[usual], f"seed {seed} never saw {usual}"
 
 
