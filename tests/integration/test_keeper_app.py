@@ -28,7 +28,8 @@ from tests.utils.anvil import Anvil, free_port
 from tests.utils.deploying import test_account
 
 ROOT = Path(__file__).resolve().parents[2]
-START_SECONDS = 90.0
+START_SECONDS = 240.0
+"""ape takes seconds to import, and much longer on a computer with other work."""
 
 
 @pytest.fixture
@@ -126,11 +127,11 @@ def test_app__in_memory__woken_by_blocks_and_ends_in_order(world):
     cross(world, slot)
     with running("run", "matching", settings, world.folder, "first") as process:
         until(lambda: matches(world) == 1, process)
-        until(lambda: is_ready(process), process, 20)
+        until(lambda: is_ready(process), process)
         cross(world, slot + 1)
-        until(lambda: matches(world) == 2, process, 20)
+        until(lambda: matches(world) == 2, process)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0, process.log.read_text()[-3_000:]
+        assert process.wait(120) == 0, process.log.read_text()[-3_000:]
     lines = [json.loads(line) for line in process.log.read_text().splitlines()]
     assert any(line["event"] == "keeper left its seat" for line in lines)
 
@@ -165,7 +166,7 @@ def test_app__redis_and_worker_killed_in_a_task__another_takes_over_and_nothing_
             running("run", "matching", settings, world.folder, "runner") as runner,
             running("worker", "matching", settings, world.folder, "worker 2") as second,
         ):
-            until(lambda: is_ready(first) or is_ready(second), runner, 120)
+            until(lambda: is_ready(first) or is_ready(second), runner)
             cross(world, slot)
             until(lambda: matches(world) == 1, runner)
             holder, other = (first, second) if is_ready(first) else (second, first)
@@ -178,10 +179,10 @@ def test_app__redis_and_worker_killed_in_a_task__another_takes_over_and_nothing_
             killed_at = time.monotonic()
             cross(world, slot + 1)
             until(lambda: matches(world) == 2, other)
-            until(lambda: is_ready(other), other, 30)
-            assert time.monotonic() - killed_at < 60
+            until(lambda: is_ready(other), other)
+            assert time.monotonic() - killed_at < START_SECONDS / 2
             assert runner.poll() is None
 
             outbox = Outbox(world.folder / "matching.sqlite")
-            until(lambda: outbox.count(State.FINAL) == 2, other, 30)
+            until(lambda: outbox.count(State.FINAL) == 2, other)
             assert nonce(world) == len(outbox.rows()) == 2
