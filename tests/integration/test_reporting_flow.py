@@ -316,3 +316,23 @@ def test_options__many_feeds__at_most_so_many_reports_in_one_transaction(
     for one in reporters:
         one.reporter.close()
     collector.close()
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_reorganisation__block_of_a_report_gone__published_again_once_with_the_same_values(
+    chain: ReportingChain, reporters: list[Reported], collector: Collecting, depth: int
+) -> None:
+    publish(reporters, collector)
+    for one in reporters:
+        one.say(FeedKind.DEMAND, 50_900)
+
+    chain.rpc.call("anvil_reorg", depth, [])
+    assert sum(len(chain.published(feed)) for feed in FEEDS) < 3
+    for _ in range(6):
+        publish(reporters, collector)
+        chain.anvil.mine()
+
+    assert [len(chain.published(feed)) for feed in FEEDS] == [1, 1, 1]
+    assert chain.read(DEMAND)[::2] == (50_000, FeedStatus.OK)
+    assert collector.shelf.evidence_count() == 0
+    assert collector.outbox.count(State.FAILED) == 0

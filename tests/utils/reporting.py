@@ -209,7 +209,7 @@ def open_collector(
         outbox,
         Rpc(chain.anvil.url),
         test_account(number),
-        confirmations=1,
+        confirmations=8,
         lock_folder=folder,
     )
     desk = stack.enter_context(Desk(outbox, sender, retry_after_seconds=0.1))
