@@ -29,6 +29,14 @@ from tests.faults.chain.conftest import GWEI, World
 from tests.utils.fault_proxy import FaultProxy
 
 
+def depths(*quick: int):
+    """Depths of reorganisations; those that are not named are left to `make faults`."""
+    return [
+        pytest.param(depth, marks=() if depth in quick else pytest.mark.faults_long)
+        for depth in (1, 2, 5, 12, 64)
+    ]
+
+
 def attempts_of(world: World, key: int):
     return world.outbox.attempts(world.outbox.get(f"effect/{key}"))
 
@@ -320,7 +328,7 @@ def test_gap__x07_as_many_in_flight_as_allowed__still_filled(world):
 # --- X-08 reorgs ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("depth", [1, 2, 5, 12, 64])
+@pytest.mark.parametrize("depth", depths(1, 64))
 def test_reorg__x08_transactions_vanish__same_bytes_again_and_once(world, depth):
     """X-08: the blocks with our transactions are replaced by empty ones."""
     world.chain.mine(64)
@@ -345,7 +353,7 @@ def test_reorg__x08_transactions_vanish__same_bytes_again_and_once(world, depth)
     world.assert_as_without_faults(3)
 
 
-@pytest.mark.parametrize("depth", [1, 2, 5, 12, 64])
+@pytest.mark.parametrize("depth", depths(12))
 def test_reorg__x08_included_elsewhere__recorded_anew(world, depth):
     """X-08: the new blocks hold our transactions too, in other places."""
     world.chain.mine(64)
@@ -372,7 +380,7 @@ def test_reorg__x08_included_elsewhere__recorded_anew(world, depth):
     world.assert_as_without_faults(2)
 
 
-@pytest.mark.parametrize("depth", [1, 5, 64])
+@pytest.mark.parametrize("depth", depths(5))
 def test_reorg__x08_empty_blocks_only__nothing_changes(world, depth):
     """X-08: only blocks without our transactions are replaced."""
     world.chain.mine(64)
