@@ -24,6 +24,8 @@ from simulation.live.control import kill, up
 from simulation.live.errors import LiveError
 from simulation.live.files import write_atomically
 from simulation.live.plan import LivePlan
+from simulation.live.processes import Process
+from simulation.live.supervisor import pid_file
 from simulation.live.view import process_table, read_status
 from simulation.live.world import World, fleet_of, load_world
 from simulation.market_day.chain import Chain
@@ -193,6 +195,7 @@ def _watch(plan: LivePlan, world: World, chain: Chain, killer: Killer, console: 
                 is_done = now > plan.ends_at and is_settled(plan, chain)
             except RetryableError:
                 is_done = False  # the chain is being started again
+                _require_supervisor(plan)
             if now > plan.ends_at and delivered_at is None:
                 delivered_at = time.monotonic()
             live.update(_screen(plan, now, counts, meters, killer))
@@ -202,6 +205,15 @@ def _watch(plan: LivePlan, world: World, chain: Chain, killer: Killer, console: 
                 console.print("[red]not settled in time[/]")
                 return counts
             time.sleep(_POLL_SECONDS)
+
+
+def _require_supervisor(plan: LivePlan) -> None:
+    supervisor = Process.read(pid_file(plan, "supervisor"))
+    if supervisor is None or not supervisor.is_alive:
+        raise LiveError(
+            "the live day was ended from elsewhere",
+            remedy=f"Its logs are in {plan.folder / 'logs'}",
+        )
 
 
 def _screen(plan: LivePlan, now: int, counts: Counts, meters: int, killer: Killer) -> Group:
