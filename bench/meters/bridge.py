@@ -34,7 +34,8 @@ from meter_bridge.telegrams.telegram import TelegramReader
 
 DIALECT: Final = "dsmr5"
 SECONDS_AFTER_BOUNDARY: Final = 1
-DRAIN_SECONDS: Final = 600.0
+STALL_SECONDS: Final = 300.0
+"""How long nothing may come to the chain while something is left."""
 
 
 @dataclass(frozen=True)
@@ -154,12 +155,15 @@ class Bridge:
 
     def drain(self, *, is_last: bool) -> bool:
         """Wait until what is due is on chain; whether all pages have ended."""
-        deadline = time.monotonic() + DRAIN_SECONDS
-        while time.monotonic() < deadline:
+        left, moved_at = -1, time.monotonic()
+        while time.monotonic() < moved_at + STALL_SECONDS:
             if self._sending.failure is not None:
                 raise self._sending.failure
             self.look()
-            if self.outbox.count(State.PLANNED, State.SIGNED, State.SENT, State.MINED) == 0:
+            waiting = self.outbox.count(State.PLANNED, State.SIGNED, State.SENT, State.MINED)
+            if waiting != left:
+                left, moved_at = waiting, time.monotonic()
+            if waiting == 0:
                 if not (is_last and self._site.reveals):
                     return True
                 if not self.engine.pager.pages.open():
