@@ -17,6 +17,7 @@ import json
 import logging
 import os
 import signal
+import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any, Final
@@ -323,6 +324,9 @@ def _seated(
             ops,
             poll_seconds=settings.keeper_poll_seconds,
         )
+        stack.callback(seat.stop)
+        # Until the runner or the worker has its own handler: end in order while still starting.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         yield make_bot(program.name, settings, seat), seat
 
 
