@@ -30,6 +30,7 @@ KEPT_SLOTS: Final = 672
 SLOTS_PER_WORD: Final = 16
 FIRST_REPORTER: Final = 5
 ANSWERS: Final = 3
+NOTED_AT_ONCE: Final = 1_000
 VALUES: Final = {
     Feed(FeedKind.DEMAND, Zone(ZONE)): 13_000,
     Feed(FeedKind.SUPPLY, Zone(ZONE)): 11_000,
@@ -46,8 +47,7 @@ def quote_slots(world: World) -> dict[str, int]:
     for turn, slot in (("fresh", first + 1), ("recycled", first + 1 + KEPT_SLOTS)):
         waiting = slot - 2 - oracle.call("pricingOf", ZONE).nextSlot
         world.travel_to((slot - 2) * 900)
-        noted = world.send(world.operator, oracle, "noteAuctions", ZONE, waiting)
-        gas[f"note_auctions_{turn}"] = noted // waiting
+        gas[f"note_auctions_{turn}"] = _note(world, waiting)
         for running in (slot - 1, slot):
             world.travel_to(running * 900 + 60)
             _feed(world)
@@ -57,6 +57,15 @@ def quote_slots(world: World) -> dict[str, int]:
         if status:
             raise RuntimeError(f"a quote without trust was measured: status {status}")
     return gas
+
+
+def _note(world: World, slots: int) -> int:
+    """Gas a slot; the bench's own days lie behind the first call, more than fit one transaction."""
+    oracle, gas = world.contracts.price_oracle, 0
+    for first in range(0, slots, NOTED_AT_ONCE):
+        count = min(NOTED_AT_ONCE, slots - first)
+        gas += world.send(world.operator, oracle, "noteAuctions", ZONE, count)
+    return gas // slots
 
 
 def _feed(world: World) -> None:
