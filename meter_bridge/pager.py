@@ -300,6 +300,8 @@ class Pager:
             if (standing := view.meters.get(meter.meter_id)) is not None:
                 if standing != meter.paging:
                     self.decided(meter)
+                    is_ours = standing.bridge == self.bridge
+                    _log.info("standing of a meter", meter_id=meter.meter_id, in_pages=is_ours)
                 meter.paging = standing
         with self._store.transaction() as connection:
             sent = self._join(connection, view)

@@ -30,6 +30,8 @@ QOS: Final = 1
 KEEPALIVE_SECONDS: Final = 30
 FAREWELL_SECONDS: Final = 2.0
 _MAX_PAYLOAD_BYTES: Final = 4 * MAX_FRAME_BYTES
+MAX_WAITING: Final = 1_000
+"""Messages that wait here at most; a broker that sends more is left and asked again."""
 
 
 class MqttReader:
@@ -148,8 +150,15 @@ class MqttReader:
         def on_disconnect(*_: Any) -> None:
             loop.call_soon_threadsafe(session[0].set)
 
+        def wait_in_line(own: Client, message: MQTTMessage) -> None:
+            # A broker limits what it sends unacknowledged, but not every one does after a restart.
+            if session[1].qsize() >= MAX_WAITING:
+                session[0].set()  # unacknowledged, so it comes again at the next connection
+            else:
+                session[1].put_nowait((own, message))
+
         def on_message(own: Client, _data: Any, message: MQTTMessage) -> None:
-            loop.call_soon_threadsafe(session[1].put_nowait, (own, message))
+            loop.call_soon_threadsafe(wait_in_line, own, message)
 
         client.on_connect = on_connect
         client.on_subscribe = on_subscribe

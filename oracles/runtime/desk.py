@@ -11,7 +11,13 @@ import structlog
 
 from energy_grid.contracts import Contract
 from energy_grid.outbox import Cycle, Outbox, Row, Sender, State
-from energy_grid.outbox.attempts import UNDER_WAY, doubling_pause, newest_attempt, next_attempt
+from energy_grid.outbox.attempts import (
+    UNDER_WAY,
+    doubling_pause,
+    key_of_attempt,
+    newest_attempt,
+    next_attempt,
+)
 from energy_grid.preflight import Chain
 from energy_grid.units import SLOT_SECONDS
 from oracles.runtime.checks import account_of, store_path
@@ -121,11 +127,19 @@ class Desk:
         return found is not None and found[1].state in (State.MINED, State.FINAL)
 
     def refusal(self, key: str) -> str | None:
-        """Why the contract refused the last attempt at an effect; None if it did not."""
+        """Why the contract refused the last attempt at an effect; None if it did not.
+
+        An attempt under way changes nothing of that until its outcome is known.
+        """
         found = newest_attempt(self.outbox, key)
-        if found is None or found[1].state is not State.FAILED:
+        if found is None:
             return None
-        return found[1].failure or "refused without a reason"
+        attempt, row = found
+        if row.state in UNDER_WAY and attempt > 1:
+            row = self.outbox.get(key_of_attempt(key, attempt - 1)) or row
+        if row.state is not State.FAILED:
+            return None
+        return row.failure or "refused without a reason"
 
     def under_way(self, prefix: str = "") -> frozenset[str]:
         """Keys whose outcome is not known yet."""

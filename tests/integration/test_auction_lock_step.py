@@ -15,6 +15,7 @@ from energy_grid.clearing.market import CoupledMarket, Zone
 from energy_grid.clearing.proposal import SHARE_ONE, Proposal
 from energy_grid.contracts import ContractCallError
 from energy_grid.curves import FIRST_TICK, LAST_TICK, Curve, Step
+from energy_grid.deployment.roles import Role
 from energy_grid.ids import Side
 from energy_grid.model.call_auction import clearing_interval
 from energy_grid.model.market import Market
@@ -57,6 +58,9 @@ def opened(anvil, tmp_path_factory):
             world.producer(name, zone)
         else:
             world.trader(name, zone, units=500 * COIN)
+    # References of any height, which PriceOracle would not quote.
+    access = world.contracts.access_manager
+    world.send(world.governor, access, "grantRole", int(Role.PRICE_FEED), world.governor, 0)
     return world
 
 

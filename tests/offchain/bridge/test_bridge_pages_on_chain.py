@@ -67,6 +67,8 @@ def test_run__page_mode__joins_commits_shows_signatures_on_demand_and_reveals(
     )
     try:
         _until(lambda: all(contract.call("pageMeter", m.meter_id).bridge == BRIDGE for m in meters))
+        # What arrives before the bridge has seen that goes out as a signed reading.
+        _until(lambda: (tmp_path / "log").read_text().count('"in_pages": true') == len(meters))
         for number in range(1, SLOTS + 1):
             _pass(chain, DAY + 900 * number + 2)
             for adapter in adapters:
