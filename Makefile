@@ -71,6 +71,7 @@ deep: build ## run the invariant tests at length, the deep ones included
 .PHONY: faults
 faults: build ## run the fault-injection tests, the long ones included
 	@$(APE) test tests/faults -m "not deep" $(TEST_ARGS)
+	@$(APE) test tests/integration -m faults_long $(TEST_ARGS)
 
 .PHONY: gas
 gas: build ## measure gas and write bench/gas

@@ -120,6 +120,7 @@ def test_market_day__json_option__prints_the_report_alone(day):
     assert (folder / "day.png").stat().st_size > 20_000
 
 
+@pytest.mark.faults_long
 def test_market_day__same_seed__same_report(day, tmp_path):
     again = _run(tmp_path)
     assert again.returncode == 0, again.stderr[-2_000:]

@@ -209,6 +209,7 @@ def test_collector__killed_after_planning__round_published_once(
     restarted.close()
 
 
+@pytest.mark.faults_long
 def test_collectors__two_of_them__each_round_once(
     chain: ReportingChain, collector: Collecting, tmp_path: Path
 ) -> None:
@@ -226,6 +227,7 @@ def test_collectors__two_of_them__each_round_once(
     other.close()
 
 
+@pytest.mark.faults_long
 def test_collector__away__handed_over_when_it_is_back(
     chain: ReportingChain, collector: Collecting, tmp_path: Path
 ) -> None:
@@ -295,6 +297,7 @@ def test_equivocation__two_values_signed__evidence_and_left_out(
     assert collector.ops.metrics.value("eg_equivocations_total", reporter=address) == 1
 
 
+@pytest.mark.faults_long
 def test_options__many_feeds__at_most_so_many_reports_in_one_transaction(
     chain: ReportingChain, tmp_path: Path
 ) -> None:
@@ -318,6 +321,7 @@ def test_options__many_feeds__at_most_so_many_reports_in_one_transaction(
     collector.close()
 
 
+@pytest.mark.faults_long
 @pytest.mark.parametrize("depth", [1, 2])
 def test_reorganisation__block_of_a_report_gone__published_again_once_with_the_same_values(
     chain: ReportingChain, reporters: list[Reported], collector: Collecting, depth: int
