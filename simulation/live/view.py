@@ -23,11 +23,11 @@ def read_status(folder: Path) -> dict[str, Any] | None:
 def process_table(status: dict[str, Any]) -> Table:
     """All processes with their readiness."""
     table = Table(title=f"processes · {status['phase']}", title_justify="left")
-    table.add_column("process")
-    table.add_column("ready")
+    table.add_column("process", no_wrap=True, min_width=10)
+    table.add_column("ready", no_wrap=True, min_width=5)
     for column in ("pid", "starts", "CPU s", "MiB"):
-        table.add_column(column, justify="right")
-    table.add_column("says", max_width=56, no_wrap=True)
+        table.add_column(column, justify="right", no_wrap=True, min_width=6)
+    table.add_column("says", max_width=56, no_wrap=True, ratio=1)
     for name, one in status["processes"].items():
         table.add_row(
             name,
