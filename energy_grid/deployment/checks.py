@@ -158,15 +158,19 @@ def read_constants(contract: Contract) -> dict[str, Any]:
 # --- Roles ----------------------------------------------------------------------------------------
 
 
-def role_holders(contracts: Contracts, parameters: Parameters) -> Mapping[Role, str]:
+def role_holders(contracts: Contracts, parameters: Parameters) -> Mapping[Role, tuple[str, ...]]:
     """Who holds each role, by the parameters."""
     deployer = contracts.deployment.deployer
+    governor = parameters.resolve(parameters.governor, deployer)
+    guardian = parameters.resolve(parameters.guardian, deployer)
     return {
-        Role.GOVERNOR: parameters.resolve(parameters.governor, deployer),
-        Role.GUARDIAN: parameters.resolve(parameters.guardian, deployer),
-        Role.REGISTRAR: parameters.resolve(parameters.registrar, deployer),
-        Role.MINTER: contracts.deployment.address_of("Settlement"),
-        Role.PRICE_FEED: contracts.deployment.address_of("PriceOracle"),
+        Role.GOVERNOR: (governor,),
+        Role.GUARDIAN: (guardian,),
+        Role.REGISTRAR: (parameters.resolve(parameters.registrar, deployer),),
+        Role.MINTER: (contracts.deployment.address_of("Settlement"),),
+        Role.PRICE_FEED: (contracts.deployment.address_of("PriceOracle"),),
+        Role.BREAKER: (guardian,),
+        Role.GRID: (governor,),
     }
 
 
@@ -184,15 +188,16 @@ def role_checks(contracts: Contracts, parameters: Parameters) -> Iterator[Check]
             fix = ("setTargetFunctionRole", (target.address, [selector], int(role)))
             yield Check(name, f"role of {function}", role.name, _role_name(found), fix)
     granted = _granted(manager, contracts.deployment.first_block)
-    for role, holder in role_holders(contracts, parameters).items():
-        yield Check(
-            "AccessManager",
-            f"{role.name} held by {holder}",
-            True,
-            _holds(manager, role, holder),
-            ("grantRole", (int(role), holder, 0)),
-        )
-        for other in sorted(granted.get(role, set()) - {holder}):
+    for role, holders in role_holders(contracts, parameters).items():
+        for holder in holders:
+            yield Check(
+                "AccessManager",
+                f"{role.name} held by {holder}",
+                True,
+                _holds(manager, role, holder),
+                ("grantRole", (int(role), holder, 0)),
+            )
+        for other in sorted(granted.get(role, set()) - {*holders}):
             # Contracts of a deployment given up must go; other holders may have been chosen since.
             revoke = ("revokeRole", (int(role), other)) if role in CONTRACT_ROLES else None
             held = _holds(manager, role, other)

@@ -288,7 +288,7 @@ def _govern(
 
 def _hand_over(plan: Plan, journal: Journal, signer: Signer, contracts: Contracts) -> None:
     """Leave the governor's role to the governor, as the very last step."""
-    governor = role_holders(contracts, plan.parameters)[Role.GOVERNOR]
+    (governor,) = role_holders(contracts, plan.parameters)[Role.GOVERNOR]
     manager = contracts.access_manager
     held, _ = manager.call("hasRole", int(Role.GOVERNOR), signer.address)
     if governor == signer.address or not held:

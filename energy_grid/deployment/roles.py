@@ -13,7 +13,7 @@ class Role(IntEnum):
     GOVERNOR = 0
     """The access manager's admin role."""
     GUARDIAN = 1
-    """Halts trading, can only tighten."""
+    """Takes feeds and quotes away for a while, can only tighten; halts trading as a BREAKER."""
     REGISTRAR = 2
     """Registers and removes meters, judges quarantines, appoints bridges."""
     MINTER = 3
@@ -22,6 +22,10 @@ class Role(IntEnum):
     """Sets the reference prices of the zones and quotes their slots: the price oracle alone."""
     COMMITTER = 5
     """Seals the sessions of a sealed auction (`SealedAuction.commit`)."""
+    BREAKER = 6
+    """Halts trading in a zone: the guardian, and grid management when the grid asks for it."""
+    GRID = 7
+    """Sets what the lines between zones carry: governance, and grid management within that."""
 
 
 AGGREGATOR_ROLES: Final[Mapping[str, Role]] = {
@@ -39,12 +43,12 @@ AGGREGATOR_ROLES: Final[Mapping[str, Role]] = {
 
 FUNCTION_ROLES: Final[Mapping[str, Mapping[str, Role]]] = {
     "EnergyTrading": {
-        "haltZone": Role.GUARDIAN,
+        "haltZone": Role.BREAKER,
         "liftHalt": Role.GOVERNOR,
         "setMarketTerms": Role.GOVERNOR,
         "joinRegion": Role.GOVERNOR,
         "addInterconnector": Role.GOVERNOR,
-        "setCapacity": Role.GOVERNOR,
+        "setCapacity": Role.GRID,
         "setReferencePrice": Role.PRICE_FEED,
         "quoteSlot": Role.PRICE_FEED,
     },
