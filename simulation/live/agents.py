@@ -24,7 +24,6 @@ from energy_grid.signed_orders import SignedOrder, pack_batch
 from energy_grid.slots import slot_of
 from energy_grid.units import SLOT_SECONDS
 from simulation.agents.traders import trader_of
-from simulation.live.chain import CONFIRMATIONS
 from simulation.live.files import write_atomically
 from simulation.live.following import ChainTime, Stop
 from simulation.live.plan import LivePlan
@@ -55,10 +54,12 @@ class OutboxChain(Chain):
     Attributes:
         folder: of the outboxes.
         round_name: what the calls are for; part of their business keys.
+        confirmations: blocks until a call counts as final.
     """
 
     folder: Path = Path()
     round_name: str = ""
+    confirmations: int = 12
     senders: dict[str, Sender] = field(default_factory=dict)
 
     def send(self, calls: Sequence[Call]) -> list[Receipt]:
@@ -81,7 +82,7 @@ class OutboxChain(Chain):
                 Outbox(self.folder / f"{address}.sqlite"),
                 self.rpc,
                 call.sender,
-                confirmations=CONFIRMATIONS,
+                confirmations=self.confirmations,
                 decode_error=lambda data: str(self.contracts.decode_error(data)),
                 lock_folder=self.folder / "locks",
             )
@@ -144,7 +145,13 @@ class Floor:
         folder = plan.folder / "agents"
         self._rounds = folder / "rounds"
         self._rounds.mkdir(parents=True, exist_ok=True)
-        self.chain = OutboxChain(rpc, contracts, plan.chain_id, folder=folder / "outboxes")
+        self.chain = OutboxChain(
+            rpc,
+            contracts,
+            plan.chain_id,
+            folder=folder / "outboxes",
+            confirmations=plan.confirmations,
+        )
         self._drop = OrderDrop(plan.orders)
         plan.orders.mkdir(parents=True, exist_ok=True)
         self._members = _members(plan, world, self.chain)

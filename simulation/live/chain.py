@@ -16,10 +16,6 @@ from energy_grid.rpc import Rpc
 from simulation.live.plan import CHAIN_SECONDS_A_BLOCK, HOST, LivePlan
 from simulation.market_day.anvil import CHAIN_ID, HARDFORK, find_anvil
 
-STATE_EVERY_SECONDS: Final = 4
-"""Writing takes longer as the day grows."""
-CONFIRMATIONS: Final = 8
-"""More blocks than a killed chain can lose."""
 _BLOCK_GAS_LIMIT: Final = 60_000_000
 _RPC_TIMEOUT_SECONDS: Final = 20.0
 
@@ -34,7 +30,7 @@ def chain_command(plan: LivePlan) -> tuple[str, ...]:
         *("--gas-limit", str(_BLOCK_GAS_LIMIT)),
         *("--order", "fifo", "--accounts", "1", "--no-mining", "--silent"),
         *("--prune-history", "256"),
-        *("--state", str(state_file(plan)), "--state-interval", str(STATE_EVERY_SECONDS)),
+        *("--state", str(state_file(plan)), "--state-interval", str(plan.state_every_seconds)),
     )
 
 

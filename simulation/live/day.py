@@ -19,7 +19,6 @@ from energy_grid.rpc import Rpc
 from energy_grid.slots import slot_of
 from energy_grid.units import SLOT_SECONDS
 from simulation.live.audit import audit_day, is_settled
-from simulation.live.chain import CONFIRMATIONS
 from simulation.live.control import kill, up
 from simulation.live.errors import LiveError
 from simulation.live.files import write_atomically
@@ -49,7 +48,7 @@ class Counts:
     next_block: int = 0
     numbers: dict[str, int] = field(default_factory=dict)
 
-    def follow(self, chain: Chain, confirmations: int = CONFIRMATIONS) -> None:
+    def follow(self, chain: Chain, confirmations: int) -> None:
         """Count the events of new blocks, but for the newest, which may still go."""
         newest = chain.rpc.block_number() - confirmations
         if newest < self.next_block:
@@ -191,7 +190,7 @@ def _watch(plan: LivePlan, world: World, chain: Chain, killer: Killer, console: 
             try:
                 now = chain.now()
                 killer.consider(now)
-                counts.follow(chain)
+                counts.follow(chain, plan.confirmations)
                 is_done = now > plan.ends_at and is_settled(plan, chain)
             except RetryableError:
                 is_done = False  # the chain is being started again

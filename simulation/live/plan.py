@@ -102,6 +102,18 @@ class LivePlan:
         """Time of the first block."""
         return self.opens_at - SETTING_UP_SECONDS
 
+    # --- what a killed chain may lose -------------------------------------------------------------
+
+    @property
+    def state_every_seconds(self) -> int:
+        """How often the chain writes its state down: it grows by about 1.5 MB a slot."""
+        return 4 + self.count // 12
+
+    @property
+    def confirmations(self) -> int:
+        """Blocks until something counts as final: more than a killed chain can lose."""
+        return 2 * self.state_every_seconds
+
     # --- places -----------------------------------------------------------------------------------
 
     @property

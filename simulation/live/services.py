@@ -15,7 +15,7 @@ from eth_account.signers.local import LocalAccount
 from energy_grid.feeds import FeedKind
 from energy_grid.settings import PREFIX
 from simulation.live.accounts import PASSWORD, LiveKeys, keystore_of
-from simulation.live.chain import CONFIRMATIONS, chain_command
+from simulation.live.chain import chain_command
 from simulation.live.files import write_atomically
 from simulation.live.plan import HOST, LivePlan
 from simulation.live.state import HORIZONS
@@ -127,7 +127,7 @@ def _keeper_settings(plan: LivePlan, account: LocalAccount, name: str, port: int
             "KEEPER_PASSWORD_FILE": password,
             "KEEPER_FOLDER": folder / name,
             "KEEPER_LOCK_FOLDER": plan.locks,
-            "KEEPER_CONFIRMATIONS": CONFIRMATIONS,
+            "KEEPER_CONFIRMATIONS": plan.confirmations,
             "KEEPER_POLL_SECONDS": _POLL_SECONDS,
             "KEEPER_RETRY_SECONDS": _RETRY_SECONDS,
             # Before the day the chain stands still for as long as everybody needs to get ready.
@@ -181,7 +181,7 @@ def _bridge_config(
                 "rpc_url": plan.rpc_url,
                 "chain_id": plan.chain_id,
                 "deployment": str(plan.deployment_file),
-                "confirmations": CONFIRMATIONS,
+                "confirmations": plan.confirmations,
             },
         ),
         (

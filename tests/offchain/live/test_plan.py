@@ -45,6 +45,14 @@ def test_load__no_plan__is_refused(tmp_path, content):
         LivePlan.load(tmp_path)
 
 
+def test_live_plan__longer_day__state_is_written_less_often_and_finality_waits_for_it(tmp_path):
+    hour, day = (LivePlan(tmp_path, first=40, count=count) for count in (4, 56))
+
+    assert (hour.state_every_seconds, hour.confirmations) == (4, 8)
+    assert (day.state_every_seconds, day.confirmations) == (8, 16)
+    assert LivePlan(tmp_path).confirmations == 24
+
+
 def test_mend_state__cut_short__copy_takes_its_place(tmp_path):
     plan = LivePlan(tmp_path)
     file = state_file(plan)
