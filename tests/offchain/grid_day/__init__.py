@@ -1,0 +1,1 @@
+"""Grid days without a chain."""
