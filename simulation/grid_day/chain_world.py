@@ -1,0 +1,141 @@
+"""The chain of a grid day: contracts, zones, reporters, and bounds that show an emergency."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from eth_account.signers.local import LocalAccount
+
+from energy_grid.artifacts import Artifacts
+from energy_grid.contracts import Contracts
+from energy_grid.deployment import Journal, LocalSigner, Parameters, Plan, deploy
+from energy_grid.deployment.journal import open_deployment
+from energy_grid.feeds import Feed, FeedConfig, FeedKind
+from energy_grid.rpc import Rpc
+from energy_grid.units import Zone
+from simulation.grid_day.chain_zones import ChainZone
+from simulation.grid_day.errors import GridDayError
+from simulation.market_day.anvil import CHAIN_ID
+from simulation.market_day.chain import Call, Chain
+from simulation.market_day.keys import key_of
+
+PARAMETERS: Final = "standard"
+REPORTERS: Final = 4
+"""Least number that bears one false reporter; three of them sign each round."""
+GENESIS_BEFORE_SECONDS: Final = 8 * 3_600
+"""The chain begins this long before the first day on record."""
+
+_GAS_MONEY_WEI: Final = 1_000 * 10**18
+_NETWORK: Final = "grid day"
+_GAS_CONFIGURE: Final = 300_000
+
+
+@dataclass(frozen=True)
+class GridDayKeys:
+    """All accounts of a grid day; public by construction, like those of the market day.
+
+    Attributes:
+        governor: deploys, governs and guards.
+        keeper: publishes rounds and updates states; anybody could.
+        operator: runs the grid: standing budgets, events.
+        operators: operator of each zone on the market.
+        relayer: pays for readings.
+        reporters: sign what instruments show.
+        members: owner of each connection, by connection id from 1.
+    """
+
+    governor: LocalAccount
+    keeper: LocalAccount
+    operators: dict[int, LocalAccount]
+    relayer: LocalAccount
+    reporters: tuple[LocalAccount, ...]
+    members: dict[int, LocalAccount]
+
+    @classmethod
+    def derive(cls, seed: int, zones: Sequence[int], connections: Sequence[int]) -> GridDayKeys:
+        """Accounts of a day, from the seed."""
+        return cls(
+            governor=key_of(seed, "grid day governor"),
+            keeper=key_of(seed, "grid day keeper"),
+            operators={zone: key_of(seed, "grid day operator", zone) for zone in zones},
+            relayer=key_of(seed, "grid day relayer"),
+            reporters=tuple(
+                key_of(seed, "grid day reporter", number) for number in range(REPORTERS)
+            ),
+            members={number: key_of(seed, "grid day member", number) for number in connections},
+        )
+
+    def everybody(self) -> tuple[LocalAccount, ...]:
+        """All accounts."""
+        services = (self.governor, self.keeper, self.relayer)
+        return (*services, *self.operators.values(), *self.members.values())
+
+
+def open_chain(
+    rpc: Rpc, keys: GridDayKeys, zones: Sequence[ChainZone], deployment_file: Path
+) -> Chain:
+    """Give everybody coins for gas and deploy, with the very code of `ape run deploy`.
+
+    Raises:
+        ArtifactError: the contracts are not compiled.
+        GridDayError: something is not as its parameters say.
+    """
+    # A second a block, whatever the hour of this machine is.
+    rpc.call("anvil_setBlockTimestampInterval", 1)
+    rpc.batch(
+        [
+            ("anvil_setBalance", [account.address, hex(_GAS_MONEY_WEI)])
+            for account in keys.everybody()
+        ]
+    )
+    chain = Chain(rpc, _deploy(rpc, keys, deployment_file), CHAIN_ID)
+    widen_bounds(chain, keys.governor, zones)
+    return chain
+
+
+def _deploy(rpc: Rpc, keys: GridDayKeys, file: Path) -> Contracts:
+    file.unlink(missing_ok=True)
+    artifacts = Artifacts.load()
+    reporters = tuple(str(account.address) for account in keys.reporters)
+    parameters = replace(Parameters.load(PARAMETERS), reporters=reporters)
+    governor = LocalSigner(keys.governor)
+    recorded = open_deployment(
+        file,
+        rpc,
+        network=_NETWORK,
+        deployer=governor.address,
+        parameters=parameters.name,
+        may_start_anew=True,
+    )
+    plan = Plan(parameters, artifacts, governor.address, CHAIN_ID, settlement_token=None)
+    operators = {zone: LocalSigner(account) for zone, account in keys.operators.items()}
+    report = deploy(plan, Journal(file, recorded, rpc), governor, operators)
+    if report.outstanding:
+        check = report.outstanding[0]
+        raise GridDayError(
+            f"{check.subject} is not as deployed", expected=check.expected, found=check.found
+        )
+    return Contracts.load(report.deployment, rpc, artifacts)
+
+
+def widen_bounds(chain: Chain, governor: LocalAccount, zones: Sequence[ChainZone]) -> None:
+    """Let frequency and voltage feeds show what lies outside EN 50160 as it is.
+
+    The standard feeds are bounded at the limits of EN 50160, and a bounded value moves no state:
+    right where such a value is likelier an error. In these scenarios it is the emergency.
+    """
+    oracle = chain.contracts.grid_oracle
+    calls = []
+    for zone in zones:
+        for kind in (FeedKind.FREQUENCY, FeedKind.VOLTAGE):
+            feed = Feed(kind, Zone(zone.zone))
+            config = FeedConfig.of_answer(oracle.call("feedConfig", feed.id))
+            if config is None:
+                raise GridDayError(f"no {kind.name} feed", found=f"zone {zone.zone}")
+            wide = replace(config, floor=config.lowest_observation, cap=config.highest_observation)
+            arguments = (feed.id, wide.as_tuple())
+            calls.append(Call(governor, oracle, "configureFeed", arguments, _GAS_CONFIGURE))
+    chain.send(calls)
