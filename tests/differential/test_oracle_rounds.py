@@ -102,10 +102,23 @@ class OracleMachine(RuleBasedStateMachine):
 
     # --- Reports ----------------------------------------------------------------------------------
 
-    @rule(feed=feeds, values=st.lists(VALUES, min_size=3, max_size=POOL))
-    def report_honestly(self, feed: Feed, values: list[int]) -> None:
+    @rule(
+        feed=feeds,
+        values=st.lists(VALUES, min_size=3, max_size=POOL),
+        late_rounds=st.sampled_from([0, 0, 1, 3, 21]),
+    )
+    def report_honestly(self, feed: Feed, values: list[int], late_rounds: int) -> None:
         reporters = self._in_force()
-        self._bring(feed, dict(zip(reporters, values, strict=False)), 0, 0)
+        self._bring(feed, dict(zip(reporters, values, strict=False)), -late_rounds, 0)
+
+    @rule(
+        feed=feeds,
+        base=st.sampled_from([47_000, 52_000, 50_000]),
+        steps=st.lists(st.integers(-3, 3), min_size=3, max_size=POOL),
+    )
+    def report_beside_a_bound(self, feed: Feed, base: int, steps: list[int]) -> None:
+        values = dict(zip(self._in_force(), (base + step for step in steps), strict=False))
+        self._bring(feed, values, 0, 0)
 
     @rule(
         feed=feeds,
@@ -135,6 +148,14 @@ class OracleMachine(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from(SPANS))
     def pass_time(self, seconds: int) -> None:
         self.stage.chain.at(self.now + seconds)
+
+    @rule(feed=feeds, from_publication=st.booleans(), seconds=st.sampled_from([-1, 0, 1]))
+    def pass_time_to_the_age_limit(self, feed: Feed, from_publication: bool, seconds: int) -> None:
+        seen, config = self.seen[feed], self.stage.configs[feed]
+        since = seen.updated_at if from_publication else config.round_start(seen.round)
+        edge = since + config.age_limit_seconds + seconds
+        if edge > self.now:
+            self.stage.chain.at(edge)
 
     @rule(members=st.sets(st.integers(0, POOL - 1), min_size=4))
     def change_reporters(self, members: set[int]) -> None:
