@@ -26,7 +26,7 @@ from urllib.parse import urlsplit, urlunsplit
 import ape
 import structlog
 from silverback import SilverbackBot
-from silverback.main import TaskData
+from silverback.main import SharedState, TaskData
 from silverback.runner import BaseRunner, PollingRunner, WebsocketRunner
 from silverback.settings import Settings as SilverbackSettings
 from silverback.state import Datastore, StateSnapshot
@@ -178,6 +178,9 @@ def make_bot(name: str, settings: KeeperSettings, seat: Seat) -> SilverbackBot:
     if chosen.BROKER_CLASS == _STREAM_BROKER:
         chosen.BROKER_KWARGS.setdefault("queue_name", queue_name(settings, name))
     bot = SilverbackBot(chosen)
+    # Silverback gives its state to that worker alone that happens to take the start-up task; in any
+    # other every block would fail, and a few failures in a row end the runner.
+    bot.state = SharedState()
     adopt_logs()
 
     async def on_block(_block: Any) -> dict[str, int]:

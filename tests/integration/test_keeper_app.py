@@ -6,6 +6,7 @@ Redis: a worker is killed in the middle of a task; another one takes over; every
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -16,6 +17,7 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
+import ape
 import pytest
 import requests
 from eth_keyfile.keyfile import create_keyfile_json
@@ -23,6 +25,8 @@ from eth_keyfile.keyfile import create_keyfile_json
 from energy_grid.ids import Side
 from energy_grid.outbox import Outbox, State
 from energy_grid.products import Period, Product
+from oracles.runtime.bot import ON_BLOCK, make_bot
+from oracles.runtime.config import KeeperSettings
 from tests.integration.engine_world import EAST, PASSWORD, EngineWorld, tomorrow
 from tests.utils.anvil import Anvil, free_port
 from tests.utils.deploying import test_account
@@ -137,6 +141,31 @@ def test_app__in_memory__woken_by_blocks_and_ends_in_order(world):
 
     assert nonce(world) == len(Outbox(world.folder / "matching.sqlite").rows()) == 2
     assert not (ROOT / ".silverback-sessions").exists()
+
+
+class SeatThatCounts:
+    """Stands for a seat."""
+
+    def __init__(self):
+        self.sources = []
+
+    def look(self, source):
+        self.sources.append(source)
+        return {}
+
+
+def test_bot__worker_that_did_not_take_the_start_up_task__handles_blocks(world):
+    """Silverback's state is there before the task that loads it."""
+    seat = SeatThatCounts()
+    settings = KeeperSettings(rpc_url=world.anvil.url, chain_id=world.anvil.chain_id)
+    block = world.anvil.rpc.call("eth_getBlockByNumber", "latest", False)
+    with ape.networks.parse_network_choice(f"ethereum:local:{world.anvil.url}"):
+        bot = make_bot("matching", settings, seat)
+        task = bot.broker.find_task(f"matching{ON_BLOCK}")
+        for _ in range(5):
+            asyncio.run(task.original_func(block))
+
+    assert seat.sources == ["block"] * 5
 
 
 @contextmanager
