@@ -180,7 +180,7 @@ def make_bot(name: str, settings: KeeperSettings, seat: Seat) -> SilverbackBot:
     bot = SilverbackBot(chosen)
     # Silverback gives its state to that worker alone that happens to take the start-up task; in any
     # other every block would fail, and a few failures in a row end the runner.
-    bot.state = SharedState()
+    bot.state = SharedState()  # type: ignore[no-untyped-call]
     adopt_logs()
 
     async def on_block(_block: Any) -> dict[str, int]:
