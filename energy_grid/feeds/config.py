@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from energy_grid.errors import InvalidValueError
 from energy_grid.feeds.kinds import Feed, FeedKind, Unit
-from energy_grid.units import BPS, SLOT_SECONDS, MilliVolt, UnixSeconds, Watt
+from energy_grid.units import BPS, SLOT_SECONDS, MilliHertz, MilliVolt, UnixSeconds, Watt
 
 HORIZON_SECONDS: Final = SLOT_SECONDS
 MAX_CLOCK_LEAD_SECONDS: Final = 30
@@ -139,6 +139,7 @@ class ZoneRatings:
         demand_w: highest power that can be drawn in it.
         supply_w: highest power that can be fed in.
         voltage_millivolts: nominal voltage of the bus that is reported.
+        frequency_millihz: nominal frequency of its synchronous area.
         price_unit: settlement-token base units of one unit of currency.
     """
 
@@ -146,6 +147,7 @@ class ZoneRatings:
     supply_w: Watt
     voltage_millivolts: MilliVolt
     price_unit: int
+    frequency_millihz: MilliHertz = MilliHertz(50_000)
 
 
 STANDARD_RATINGS: Final = ZoneRatings(
@@ -160,11 +162,11 @@ STANDARD_RATINGS: Final = ZoneRatings(
 def standard_config(feed: Feed, ratings: ZoneRatings = STANDARD_RATINGS) -> FeedConfig:
     """Configuration of a feed in a zone.
 
-    Frequency and voltage are bounded by the limits that EN 50160 gives a public network at all
-    times (47 to 52 Hz; 85 to 110 % of the nominal voltage), prices by the harmonised limits of the
-    European day-ahead market (-0.5 to 4 per kWh), powers by the zone's ratings. Plausibility is
-    wider: an island's frequency (42.5 to 57.5 Hz) is a true value, but no value that is a thousand
-    times too large is.
+    Prices are bounded by the harmonised limits of the European day-ahead market (-0.5 to 4 per
+    kWh), powers by the zone's ratings. Frequency, voltage and line loading are what the state of
+    the grid follows from, and a value at a bound does not count there: they are bounded by what is
+    plausible at all, so that the worst values count. Frequency: an island's in EN 50160, 15 % to
+    either side; voltage: from a dead bus to half more than nominal; loading: five ratings.
     """
     lowest, floor, cap, highest, spread, spread_bps = _figures(feed.kind, ratings)
     return FeedConfig(
@@ -185,6 +187,7 @@ def standard_config(feed: Feed, ratings: ZoneRatings = STANDARD_RATINGS) -> Feed
 def _figures(kind: FeedKind, ratings: ZoneRatings) -> tuple[int, int, int, int, int, int]:
     """Lowest observation, floor, cap, highest observation; spread in steps and basis points."""
     volt, price = ratings.voltage_millivolts, ratings.price_unit
+    hertz = ratings.frequency_millihz
     rated = ratings.supply_w if "SUPPLY" in kind.name else ratings.demand_w
     match kind:
         case FeedKind.DEMAND | FeedKind.SUPPLY:
@@ -192,11 +195,12 @@ def _figures(kind: FeedKind, ratings: ZoneRatings) -> tuple[int, int, int, int, 
         case FeedKind.EXPECTED_DEMAND | FeedKind.EXPECTED_SUPPLY:
             return 0, 0, rated, rated * 6 // 5, rated // 10, 3_000
         case FeedKind.FREQUENCY:
-            return 42_500, 47_000, 52_000, 57_500, 50, 0
+            lowest, highest = hertz * 85 // 100, hertz * 115 // 100
+            return lowest, lowest, highest, highest, 50, 0
         case FeedKind.VOLTAGE:
-            return volt // 2, volt * 85 // 100, volt * 110 // 100, volt * 3 // 2, volt // 20, 0
+            return 0, 0, volt * 3 // 2, volt * 3 // 2, volt // 20, 0
         case FeedKind.LINE_LOADING:
-            return 0, 0, 20_000, 30_000, 1_000, 0
+            return 0, 0, 50_000, 50_000, 1_000, 0
         case FeedKind.IRRADIANCE:
             return 0, 0, 13_610, 15_000, 2_000, 0
         case FeedKind.TEMPERATURE:

@@ -35,6 +35,8 @@ ZERO: Final = "0x0000000000000000000000000000000000000000"
 NO_SHADOW: Final = (0, 0, ZERO, 0)
 DEMAND: Final = Feed(FeedKind.DEMAND, Zone(1))
 FREQUENCY: Final = Feed(FeedKind.FREQUENCY, Zone(1))
+FREQUENCY_BOUNDS: Final = {"floor": 47_000, "cap": 52_000}
+"""Narrower than the standard's, whose bounds are those of plausibility: here bounds are tried."""
 CHAIN_ID: Final = 1
 
 
@@ -86,7 +88,8 @@ class OracleStage:
 
     def add(self, feed: Feed, shadow: tuple[Any, ...] = NO_SHADOW, **changes: Any) -> FeedConfig:
         """Add a feed with its standard configuration, or one changed from that."""
-        config = replace(standard_config(feed), **changes)
+        bounds = FREQUENCY_BOUNDS if feed.kind is FeedKind.FREQUENCY else {}
+        config = replace(standard_config(feed), **(bounds | changes))
         self.oracle.send(GOVERNOR, "addFeed", feed.id, config.as_tuple(), shadow)
         self.configs[feed] = config
         return config

@@ -225,7 +225,7 @@ def test_x14__reporter_jumps__refused_until_it_is_old_news(
     chain.advance(1_800)
     collector.keeper.cycle()
     publish(reporters, collector)
-    assert chain.read(FREQUENCY)[::2] == (52_000, FeedStatus.BOUNDED)
+    assert chain.read(FREQUENCY)[::2] == (53_000, FeedStatus.OK)
     close(reporters)
 
 

@@ -40,7 +40,7 @@ from energy_grid.feeds import (
     standard_config,
     status_at,
 )
-from energy_grid.units import UnixSeconds, Watt, Zone
+from energy_grid.units import MilliHertz, UnixSeconds, Watt, Zone
 
 ZONE = Zone(7)
 FREQUENCY = Feed(FeedKind.FREQUENCY, ZONE)
@@ -100,6 +100,31 @@ def test_standard_config__frequency_in_another_unit__implausible(value: int) -> 
     assert not CONFIG.is_plausible(value)
 
 
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        (FeedKind.FREQUENCY, (42_500, 46_000, 49_000, 51_500, 57_500)),
+        (FeedKind.VOLTAGE, (0, 11_500, 150_000, 253_001, 280_000, 345_000)),
+        (FeedKind.LINE_LOADING, (20_001, 30_000, 50_000)),
+    ],
+)
+def test_standard_config__grid_in_trouble__the_worst_values_are_no_bounded_ones(
+    kind: FeedKind, values: tuple[int, ...]
+) -> None:
+    """The state of the grid leaves out what is BOUNDED: a bound would hide an emergency."""
+    config = standard_config(Feed(kind, ZONE))
+    for value in values:
+        assert config.is_plausible(value)
+        assert config.floor <= value <= config.cap
+
+
+def test_standard_config__another_nominal_frequency__moves_its_bounds() -> None:
+    ratings = replace(STANDARD_RATINGS, frequency_millihz=MilliHertz(60_000))
+    config = standard_config(FREQUENCY, ratings)
+    assert (config.floor, config.cap) == (51_000, 69_000)
+    assert config.is_plausible(59_300)
+
+
 def test_standard_config__ratings_of_a_zone__bound_its_powers() -> None:
     ratings = replace(STANDARD_RATINGS, demand_w=Watt(1_000), supply_w=Watt(500))
 
@@ -113,7 +138,7 @@ def test_standard_config__ratings_of_a_zone__bound_its_powers() -> None:
     "changes",
     [
         {"floor": 42_499},
-        {"floor": 52_001},
+        {"floor": 57_501},
         {"cap": 57_501},
         {"highest_observation": 0},
         {"round_seconds": 0},
