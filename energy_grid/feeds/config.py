@@ -131,6 +131,9 @@ class FeedConfig:
         return max(self.max_spread, abs(median) * self.max_spread_bps // BPS)
 
 
+NOMINAL_FREQUENCY: Final = MilliHertz(50_000)
+
+
 @dataclass(frozen=True, slots=True)
 class ZoneRatings:
     """What is known of a zone, from which bounds of its feeds follow.
@@ -147,7 +150,7 @@ class ZoneRatings:
     supply_w: Watt
     voltage_millivolts: MilliVolt
     price_unit: int
-    frequency_millihz: MilliHertz = MilliHertz(50_000)
+    frequency_millihz: MilliHertz = NOMINAL_FREQUENCY
 
 
 STANDARD_RATINGS: Final = ZoneRatings(
