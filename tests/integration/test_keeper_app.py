@@ -6,7 +6,6 @@ Redis: a worker is killed in the middle of a task; another one takes over; every
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import shutil
@@ -17,7 +16,6 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
-import ape
 import pytest
 import requests
 from eth_keyfile.keyfile import create_keyfile_json
@@ -25,8 +23,6 @@ from eth_keyfile.keyfile import create_keyfile_json
 from energy_grid.ids import Side
 from energy_grid.outbox import Outbox, State
 from energy_grid.products import Period, Product
-from oracles.runtime.bot import ON_BLOCK, make_bot
-from oracles.runtime.config import KeeperSettings
 from tests.integration.engine_world import EAST, PASSWORD, EngineWorld, tomorrow
 from tests.utils.anvil import Anvil, free_port
 from tests.utils.deploying import test_account
@@ -143,29 +139,41 @@ def test_app__in_memory__woken_by_blocks_and_ends_in_order(world):
     assert not (ROOT / ".silverback-sessions").exists()
 
 
-class SeatThatCounts:
-    """Stands for a seat."""
+BLOCKS_WITHOUT_A_START_UP_TASK = """
+import asyncio, json, sys
+import ape
+from oracles.runtime.bot import ON_BLOCK, make_bot
+from oracles.runtime.config import KeeperSettings
 
-    def __init__(self):
-        self.sources = []
-
+class Seat:
+    sources = []
     def look(self, source):
         self.sources.append(source)
         return {}
 
+url, chain_id, block = sys.argv[1], int(sys.argv[2]), json.loads(sys.argv[3])
+with ape.networks.parse_network_choice(f"ethereum:local:{url}"):
+    bot = make_bot("matching", KeeperSettings(rpc_url=url, chain_id=chain_id), Seat())
+    task = bot.broker.find_task("matching" + ON_BLOCK)
+    for _ in range(5):
+        asyncio.run(task.original_func(block))
+print(*Seat.sources)
+"""
+
 
 def test_bot__worker_that_did_not_take_the_start_up_task__handles_blocks(world):
-    """Silverback's state is there before the task that loads it."""
-    seat = SeatThatCounts()
-    settings = KeeperSettings(rpc_url=world.anvil.url, chain_id=world.anvil.chain_id)
-    block = world.anvil.rpc.call("eth_getBlockByNumber", "latest", False)
-    with ape.networks.parse_network_choice(f"ethereum:local:{world.anvil.url}"):
-        bot = make_bot("matching", settings, seat)
-        task = bot.broker.find_task(f"matching{ON_BLOCK}")
-        for _ in range(5):
-            asyncio.run(task.original_func(block))
+    """Silverback's state is there before the task that loads it; in a process of its own, since
+    ape keeps its connection."""
+    rpc = world.anvil.rpc
+    block = json.dumps(rpc.call("eth_getBlockByNumber", "latest", False))
+    arguments = [world.anvil.url, str(world.anvil.chain_id), block]
 
-    assert seat.sources == ["block"] * 5
+    done = subprocess.run(
+        [sys.executable, "-c", BLOCKS_WITHOUT_A_START_UP_TASK, *arguments],
+        cwd=ROOT, capture_output=True, text=True, timeout=START_SECONDS, check=False,
+    )  # fmt: skip
+
+    assert done.stdout.split() == ["block"] * 5, done.stderr[-3_000:]
 
 
 @contextmanager
