@@ -1,4 +1,4 @@
-"""The chain of a grid day: contracts, zones, reporters, and bounds that show an emergency."""
+"""The chain of a grid day: its accounts and its contracts."""
 
 from __future__ import annotations
 
@@ -13,13 +13,10 @@ from energy_grid.artifacts import Artifacts
 from energy_grid.contracts import Contracts
 from energy_grid.deployment import Journal, LocalSigner, Parameters, Plan, deploy
 from energy_grid.deployment.journal import open_deployment
-from energy_grid.feeds import Feed, FeedConfig, FeedKind
 from energy_grid.rpc import Rpc
-from energy_grid.units import Zone
-from simulation.grid_day.chain_zones import ChainZone
 from simulation.grid_day.errors import GridDayError
 from simulation.market_day.anvil import CHAIN_ID
-from simulation.market_day.chain import Call, Chain
+from simulation.market_day.chain import Chain
 from simulation.market_day.keys import key_of
 
 PARAMETERS: Final = "standard"
@@ -30,7 +27,6 @@ GENESIS_BEFORE_SECONDS: Final = 8 * 3_600
 
 _GAS_MONEY_WEI: Final = 1_000 * 10**18
 _NETWORK: Final = "grid day"
-_GAS_CONFIGURE: Final = 300_000
 
 
 @dataclass(frozen=True)
@@ -74,9 +70,7 @@ class GridDayKeys:
         return (*services, *self.operators.values(), *self.members.values())
 
 
-def open_chain(
-    rpc: Rpc, keys: GridDayKeys, zones: Sequence[ChainZone], deployment_file: Path
-) -> Chain:
+def open_chain(rpc: Rpc, keys: GridDayKeys, deployment_file: Path) -> Chain:
     """Give everybody coins for gas and deploy, with the very code of `ape run deploy`.
 
     Raises:
@@ -91,9 +85,7 @@ def open_chain(
             for account in keys.everybody()
         ]
     )
-    chain = Chain(rpc, _deploy(rpc, keys, deployment_file), CHAIN_ID)
-    widen_bounds(chain, keys.governor, zones)
-    return chain
+    return Chain(rpc, _deploy(rpc, keys, deployment_file), CHAIN_ID)
 
 
 def _deploy(rpc: Rpc, keys: GridDayKeys, file: Path) -> Contracts:
@@ -119,23 +111,3 @@ def _deploy(rpc: Rpc, keys: GridDayKeys, file: Path) -> Contracts:
             f"{check.subject} is not as deployed", expected=check.expected, found=check.found
         )
     return Contracts.load(report.deployment, rpc, artifacts)
-
-
-def widen_bounds(chain: Chain, governor: LocalAccount, zones: Sequence[ChainZone]) -> None:
-    """Let frequency and voltage feeds show what lies outside EN 50160 as it is.
-
-    The standard feeds are bounded at the limits of EN 50160, and a bounded value moves no state:
-    right where such a value is likelier an error. In these scenarios it is the emergency.
-    """
-    oracle = chain.contracts.grid_oracle
-    calls = []
-    for zone in zones:
-        for kind in (FeedKind.FREQUENCY, FeedKind.VOLTAGE):
-            feed = Feed(kind, Zone(zone.zone))
-            config = FeedConfig.of_answer(oracle.call("feedConfig", feed.id))
-            if config is None:
-                raise GridDayError(f"no {kind.name} feed", found=f"zone {zone.zone}")
-            wide = replace(config, floor=config.lowest_observation, cap=config.highest_observation)
-            arguments = (feed.id, wide.as_tuple())
-            calls.append(Call(governor, oracle, "configureFeed", arguments, _GAS_CONFIGURE))
-    chain.send(calls)
