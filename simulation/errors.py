@@ -35,3 +35,7 @@ class TelegramError(SimulationError):
 
 class ZonesImpossibleError(SimulationError):
     """The members cannot be divided into two zones of the grid."""
+
+
+class ScenarioError(SimulationError):
+    """A scenario of a grid day is missing or not valid."""

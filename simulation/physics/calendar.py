@@ -20,6 +20,7 @@ from simulation.errors import DateOutOfRangeError
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
 
 ROWS_OF_YEAR: Final = 35_136
 FIRST_SLOT: Final = slot_of(from_datetime(datetime(2015, 12, 31, 23, tzinfo=UTC)))
