@@ -67,8 +67,9 @@ def needs_of(
     zones: Sequence[ChainZone],
     seen: Measurement,
     available_w: Mapping[tuple[int, Direction], int],
+    held_w: Mapping[int, int] | None = None,
 ) -> list[Need]:
-    """What the zones need now, at most one need a zone, the gravest cause first.
+    """What the zones need, at most one need a zone, the gravest cause first.
 
     Args:
         layout: the grid.
@@ -76,7 +77,10 @@ def needs_of(
         seen: what the instruments show.
         available_w: flexibility offered by zone and direction; the transformer and the frequency
             are helped by all zones, each with its share.
+        held_w: flexibility at work by zone, positive UP. Given, the answer is all that is needed
+            once it ends; else what is needed in addition.
     """
+    held = held_w or {}
     found: dict[int, Need] = {}
 
     def add(need: Need | None) -> None:
@@ -87,9 +91,9 @@ def needs_of(
             found[need.zone] = need
 
     for zone in zones:
-        for need in _line_needs(layout, zones, zone, seen, available_w):
+        for need in _line_needs(layout, zones, zone, seen, available_w, held):
             add(need)
-    for need in _transformer_needs(layout, zones, seen, available_w):
+    for need in _transformer_needs(layout, zones, seen, available_w, held):
         add(need)
     for zone in zones:
         add(_voltage_need(zone, seen))
@@ -104,14 +108,21 @@ def _line_needs(
     zone: ChainZone,
     seen: Measurement,
     available_w: Mapping[tuple[int, Direction], int],
+    held_w: Mapping[int, int],
 ) -> list[Need]:
-    worst = max(zone.line_places, key=lambda place: seen.line_loading_bps[place], default=None)
-    if worst is None or seen.line_loading_bps[worst] <= ASK_LOADING_BPS:
+    held = held_w.get(zone.zone, 0)
+    worst = 0
+    for place in zone.line_places:
+        flow_w = seen.line_flow_w[place]
+        excess_w = _excess_w(
+            flow_w, seen.line_loading_bps[place], layout.lines[place].rated_w, held
+        )
+        worst = max(worst, excess_w, key=abs)
+    if not worst:
         return []
-    excess_w = _excess_w(seen.line_loading_bps[worst], layout.lines[worst].rated_w)
-    direction = Direction.UP if seen.line_flow_w[worst] >= 0 else Direction.DOWN
-    needs = [Need(zone.zone, direction, excess_w, "line")]
-    missing_w = excess_w - available_w.get((zone.zone, direction), 0)
+    direction = Direction.UP if worst > 0 else Direction.DOWN
+    needs = [Need(zone.zone, direction, abs(worst), "line")]
+    missing_w = abs(worst) - available_w.get((zone.zone, direction), 0)
     if missing_w > 0:
         # A feeder that has lost its own way is supplied through this one: it can help as well.
         needs += [
@@ -127,12 +138,18 @@ def _transformer_needs(
     zones: Sequence[ChainZone],
     seen: Measurement,
     available_w: Mapping[tuple[int, Direction], int],
+    held_w: Mapping[int, int],
 ) -> list[Need]:
-    if seen.transformer_loading_bps <= ASK_LOADING_BPS:
+    excess_w = _excess_w(
+        seen.transformer_flow_w,
+        seen.transformer_loading_bps,
+        layout.transformer_w,
+        sum(held_w.values()),
+    )
+    if not excess_w:
         return []
-    excess_w = _excess_w(seen.transformer_loading_bps, layout.transformer_w)
-    direction = Direction.UP if seen.transformer_flow_w >= 0 else Direction.DOWN
-    return _shared(zones, direction, excess_w, available_w, "transformer")
+    direction = Direction.UP if excess_w > 0 else Direction.DOWN
+    return _shared(zones, direction, abs(excess_w), available_w, "transformer")
 
 
 def _voltage_need(zone: ChainZone, seen: Measurement) -> Need | None:
@@ -195,8 +212,21 @@ def _is_supplied_elsewhere(zone: ChainZone, seen: Measurement) -> bool:
     return draws and all(seen.line_loading_bps[place] <= _IDLE_BPS for place in zone.head_places)
 
 
-def _excess_w(loading_bps: int, rated_w: int) -> int:
-    return _ceil((loading_bps - RELIEF_LOADING_BPS) * rated_w, BPS)
+def _excess_w(flow_w: int, loading_bps: int, rated_w: int, held_w: int) -> int:
+    """Power above the relief of an element that would be loaded too much; positive asks for UP.
+
+    Args:
+        flow_w: gives the direction; positive into the feeder.
+        loading_bps: as measured.
+        rated_w: rating.
+        held_w: flexibility at work that would be missing; positive UP.
+    """
+    seen_w = _ceil(loading_bps * rated_w, BPS) * (1 if flow_w >= 0 else -1)
+    coming_w = seen_w + held_w
+    if abs(coming_w) * BPS <= ASK_LOADING_BPS * rated_w:
+        return 0
+    excess_w = _ceil(abs(coming_w) * BPS - RELIEF_LOADING_BPS * rated_w, BPS)
+    return excess_w if coming_w > 0 else -excess_w
 
 
 def _ceil(numerator: int, denominator: int) -> int:

@@ -26,6 +26,8 @@ LEAST_OFFER_W: Final = 500
 _STEP_W: Final = 100
 _UNITS_PER_CENT: Final = 10_000
 """Of a settlement token of six decimals."""
+_PRICE_STRIDE: Final = 3_787
+_PRICE_STEP: Final = 100
 _NOT_OFFERED: Final = frozenset({DeviceClass.LOAD, DeviceClass.GENERATOR})
 
 
@@ -71,13 +73,23 @@ class Ask:
     cause: str
 
 
+def price_of(device: DeviceSpec) -> int:
+    """What an owner asks, in units per kWh: the class's price, and a little of its own.
+
+    Prices of their own keep the margin narrow: offers at one price share what is needed, and a
+    meter that has a small share takes part in no other event of the slot.
+    """
+    own = device.device_id * _PRICE_STRIDE % _UNITS_PER_CENT // _PRICE_STEP * _PRICE_STEP
+    return device.ask_cents_per_kwh * _UNITS_PER_CENT + own
+
+
 def offers_of(
     devices: Sequence[DeviceSpec], zone_of_device: Mapping[int, int], seen: Measurement, slot: int
 ) -> list[Offer]:
     """Offers for a slot by what devices could give just now.
 
-    One direction a meter, the one in which it has more to give: a meter takes part in one event at
-    a time.
+    One device a meter and direction, the one that gives most for its price: a meter takes part in
+    one event at a time.
     """
     by_connection: dict[int, dict[Direction, list[Offer]]] = defaultdict(lambda: defaultdict(list))
     states = {state.device_id: state for state in seen.devices}
@@ -98,12 +110,12 @@ def offers_of(
                         zone_of_device[device.device_id],
                         direction,
                         power_w,
-                        device.ask_cents_per_kwh * _UNITS_PER_CENT,
+                        price_of(device),
                         slot,
                     )
                 )
     return [
-        max(offers, key=lambda offer: offer.power_w)
+        max(offers, key=lambda offer: offer.power_w * 1_000_000 // offer.price_per_kwh)
         for directions in by_connection.values()
         for offers in directions.values()
     ]
@@ -118,6 +130,7 @@ class FlexBook:
         self._dispatched: dict[int, dict[int, int]] = defaultdict(dict)
         self._by_zone: dict[tuple[int, int, Direction], int] = defaultdict(int)
         self._called_at: dict[int, int] = {}
+        self._causes: dict[int, str] = defaultdict(str)
         self._offered_for = 0
         self._renewed_for = 0
 
@@ -148,36 +161,44 @@ class FlexBook:
             found[offer.zone, offer.direction] += offer.power_w
         return dict(found)
 
-    def asks(self, needs: Sequence[Need], now: int) -> list[Ask]:
-        """What is to be called now."""
+    def renews(self, now: int) -> bool:
+        """Whether it is time to call for the next slot: once, shortly before it."""
         slot = slot_of(now)
-        left = slot_start(slot + 1) - now
-        if left <= RENEW_BEFORE_SECONDS:
-            if self._renewed_for > slot:
-                return []
-            self._renewed_for = slot + 1
-            return self._renewals(needs, slot)
+        if slot_start(slot + 1) - now > RENEW_BEFORE_SECONDS or self._renewed_for > slot:
+            return False
+        self._renewed_for = slot + 1
+        return True
+
+    def asks(self, needs: Sequence[Need], now: int) -> list[Ask]:
+        """What is to be called now in addition, for the slot that runs."""
+        slot = slot_of(now)
+        if slot_start(slot + 1) - now <= RENEW_BEFORE_SECONDS:
+            return []
         return [
             Ask(need.zone, need.direction, need.power_w, slot, need.cause)
             for need in needs
             if now - self._called_at.get(need.zone, 0) > SETTLING_SECONDS
         ]
 
-    def _renewals(self, needs: Sequence[Need], slot: int) -> list[Ask]:
-        """What is called in this slot and what is lacking, for the next one."""
-        wanted: dict[tuple[int, Direction], int] = defaultdict(int)
-        cause: dict[int, str] = {}
+    def renewals(self, needs: Sequence[Need], now: int) -> list[Ask]:
+        """What is to be called for the next slot.
+
+        Args:
+            needs: all that will be needed once what is at work has ended.
+            now: unix time.
+        """
+        slot = slot_of(now)
+        wanted: dict[int, Need] = {
+            need.zone: need for need in needs if need.power_w >= LEAST_OFFER_W
+        }
         for (zone, called_slot, direction), power_w in self._by_zone.items():
-            if called_slot == slot:
-                wanted[zone, direction] += power_w
-                cause.setdefault(zone, "renewed")
-        for need in needs:
-            wanted[need.zone, need.direction] += need.power_w
-            cause[need.zone] = need.cause
+            if called_slot == slot and zone not in wanted and self._causes[zone] == "voltage":
+                # Nobody knows what the voltage would be: it is let go step by step.
+                wanted[zone] = Need(zone, direction, power_w * 3 // 4, "voltage")
         return [
-            Ask(zone, direction, power_w, slot + 1, cause[zone])
-            for (zone, direction), power_w in wanted.items()
-            if power_w >= LEAST_OFFER_W
+            Ask(need.zone, need.direction, need.power_w, slot + 1, need.cause)
+            for need in wanted.values()
+            if need.power_w >= LEAST_OFFER_W
         ]
 
     def take(self, ask: Ask, accepted: Mapping[int, int], now: int) -> None:
@@ -189,11 +210,20 @@ class FlexBook:
             now: unix time.
         """
         self._called_at[ask.zone] = now
+        self._causes[ask.zone] = ask.cause
         connections = {offer.device_id: offer.connection_id for offer in self._offers[ask.slot]}
         for device_id, power_w in accepted.items():
             self._taken.add((connections[device_id], ask.slot))
             self._dispatched[ask.slot][device_id] = ask.direction.sign * power_w
             self._by_zone[ask.zone, ask.slot, ask.direction] += power_w
+
+    def held_w(self, slot: int) -> dict[int, int]:
+        """Flexibility called in a slot by zone, positive UP."""
+        found: dict[int, int] = defaultdict(int)
+        for (zone, called_slot, direction), power_w in self._by_zone.items():
+            if called_slot == slot:
+                found[zone] += direction.sign * power_w
+        return dict(found)
 
     def dispatched_w(self, slot: int) -> dict[int, int]:
         """What devices were called for in a slot, positive: more feed-in or less draw."""

@@ -90,6 +90,14 @@ def test_needs__line_near_rating__excess_in_the_direction_that_helps(flow, direc
     ]
 
 
+def test_needs__flexibility_at_work__is_what_is_missing_once_it_ends():
+    relieved = seen(line_loading_bps=(8_200, 5_000), line_flow_w=(82_000, 50_000))
+
+    assert needs_of(LAYOUT, ZONES, relieved, ALL) == []
+    assert needs_of(LAYOUT, ZONES, relieved, ALL, {2: 13_000}) == [Need(2, UP, 13_000, "line")]
+    assert needs_of(LAYOUT, ZONES, relieved, ALL, {2: 6_000}) == []  # it can end
+
+
 def test_needs__line_of_a_neighbour_that_lost_its_own__helps_with_what_is_missing():
     found = needs(
         available={(2, UP): 5_000, (3, UP): 20_000},

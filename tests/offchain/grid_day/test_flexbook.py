@@ -6,7 +6,14 @@ import pytest
 
 from simulation.grid_day.balancing import Direction, Need
 from simulation.grid_day.control import DeviceClass, DeviceSpec, DeviceState
-from simulation.grid_day.flexbook import Ask, FlexBook, Offer, merit_order, offers_of
+from simulation.grid_day.flexbook import (
+    Ask,
+    FlexBook,
+    Offer,
+    merit_order,
+    offers_of,
+    price_of,
+)
 from tests.offchain.grid_day.test_balancing import seen
 
 UP, DOWN = Direction.UP, Direction.DOWN
@@ -56,7 +63,7 @@ def test_merit_order__nobody_offers__nothing():
 # --- Offers ---------------------------------------------------------------------------------------
 
 
-def test_offers_of__devices__largest_a_meter_and_direction_in_whole_steps():
+def test_offers_of__devices__best_value_a_meter_and_direction_in_whole_steps():
     devices = (
         spec(1, 1),
         spec(2, 1, DeviceClass.EV, 4),
@@ -75,8 +82,8 @@ def test_offers_of__devices__largest_a_meter_and_direction_in_whole_steps():
     found = offers_of(devices, dict.fromkeys((1, 2, 3, 4), 2), measured, SLOT)
 
     assert found == [
-        Offer(2, 1, 2, UP, 7_400, 40_000, SLOT),
-        Offer(1, 1, 2, DOWN, 1_000, 60_000, SLOT),
+        Offer(2, 1, 2, UP, 7_400, price_of(devices[1]), SLOT),
+        Offer(1, 1, 2, DOWN, 1_000, price_of(devices[0]), SLOT),
     ]
 
 
@@ -128,17 +135,38 @@ def test_take__down__devices_are_called_below_what_is_usual():
     assert book.dispatched_w(SLOT) == {1: -3_000}
 
 
-def test_asks__end_of_the_slot__renews_what_is_called_and_adds_what_is_lacking_once():
+def test_renews__end_of_the_slot__once_and_nothing_else_is_called_then():
     book = FlexBook()
-    book.add([offer(1, 5_000), offer(2, 5_000, zone=3, direction=DOWN)])
-    book.take(Ask(2, UP, 4_000, SLOT, "line"), {1: 4_000}, SLOT_START)
-    book.take(Ask(3, DOWN, 1_500, SLOT, "voltage"), {2: 1_500}, SLOT_START)
     end = SLOT_START + 900 - 120
 
-    asks = book.asks([Need(2, UP, 600, "line")], end)
+    assert [book.renews(SLOT_START + minute * 60) for minute in range(15)].count(True) == 1
+    assert book.asks([Need(2, UP, 600, "line")], end - 60) != []
+    assert book.asks([Need(2, UP, 600, "line")], end) == []
 
-    assert asks == [
-        Ask(2, UP, 4_600, SLOT + 1, "line"),
-        Ask(3, DOWN, 1_500, SLOT + 1, "renewed"),
+
+def test_renewals__lines__all_that_is_needed_once_the_slot_has_ended():
+    book = FlexBook()
+    book.add([offer(1, 5_000)])
+    book.take(Ask(2, UP, 4_000, SLOT, "line"), {1: 4_000}, SLOT_START)
+
+    assert book.held_w(SLOT) == {2: 4_000}
+    assert book.renewals([Need(2, UP, 4_600, "line"), Need(3, UP, 499, "line")], SLOT_START) == [
+        Ask(2, UP, 4_600, SLOT + 1, "line")
     ]
-    assert book.asks([Need(2, UP, 600, "line")], end + 60) == []
+
+
+def test_renewals__voltage__is_let_go_step_by_step_and_lines_at_once():
+    book = FlexBook()
+    book.add([offer(1, 5_000, direction=DOWN), offer(2, 5_000, zone=3)])
+    book.take(Ask(2, DOWN, 4_000, SLOT, "voltage"), {1: 4_000}, SLOT_START)
+    book.take(Ask(3, UP, 4_000, SLOT, "line"), {2: 4_000}, SLOT_START)
+
+    assert book.held_w(SLOT) == {2: -4_000, 3: 4_000}
+    assert book.renewals([], SLOT_START) == [Ask(2, DOWN, 3_000, SLOT + 1, "voltage")]
+
+
+def test_price_of__same_class__own_prices_in_the_same_order_of_classes():
+    cars = [price_of(spec(number, number, DeviceClass.EV, 4)) for number in range(1, 60)]
+
+    assert len(set(cars)) > 50
+    assert all(40_000 <= price < 50_000 for price in cars)
