@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+/// @title What the resource register asks a register of assets
+interface IAssetRegister {
+    /// @notice Who owns an asset and which connection meter it stands behind. Reverts for an asset that does not exist.
+    function bindingOf(uint256 assetId) external view returns (address owner, uint32 meterId);
+}
