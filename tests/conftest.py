@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.utils.anvil import Anvil
+from tests.utils.quick_ape import ask_no_proxy_for_loopback, remember_networks
 
 ON_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 _NOT_RUN: pytest.StashKey[list[tuple[str, str]]] = pytest.StashKey()
@@ -31,6 +32,8 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if ON_CI els
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_NOT_RUN] = []
+    ask_no_proxy_for_loopback()
+    remember_networks()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
