@@ -126,12 +126,16 @@ class Contract:
 
     def events(self, name: str) -> list[Event]:
         """Events of one kind that the last call left in this contract's name."""
+        return [event for event in self.all_events() if event.name == name]
+
+    def all_events(self) -> list[Event]:
+        """Events that the last call left in this contract's name, in order."""
         found = []
         for log in self.chain.logs:
             if log.address.lower() != self.address.lower():
                 continue
             event = self.abi.decode_log(_raw_log(log))
-            if event is not None and event.name == name:
+            if event is not None:
                 found.append(event)
         return found
 

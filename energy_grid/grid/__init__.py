@@ -1,0 +1,1 @@
+"""Grid management without a chain: what contracts decide, in Python."""
