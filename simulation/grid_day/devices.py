@@ -14,6 +14,8 @@ from simulation.grid_day.control import DeviceSpec
 from simulation.grid_day.weather import Roof, Sky, heat_pump_efficiency
 
 _HOUR: Final = 3_600.0
+SELF_REGULATION: Final = 0.05
+"""Most that a load draws less by itself before low frequency makes the set trip."""
 CHARGE_EFFICIENCY: Final = 0.95
 """One way, inverter included; the other way is as good."""
 MUST_RUN_MARGIN: Final = 1.10
@@ -96,9 +98,11 @@ class Load:
         return Outlook(power, power, power)
 
     def run(self, moment: Moment, power_w: float) -> None:
-        """Count what was not served."""
+        """Count what was not served; a little less at low frequency is served."""
         wanted = self._powers_w[moment.index]
-        self.unserved_wh += max(0.0, wanted + power_w) * moment.seconds / _HOUR
+        missing = wanted + power_w
+        if missing > SELF_REGULATION * wanted:
+            self.unserved_wh += missing * moment.seconds / _HOUR
 
     @property
     def stored_wh(self) -> float:

@@ -69,6 +69,35 @@ class Answers:
 
 
 @dataclass(frozen=True)
+class Summed:
+    """Answers made ready for the inner loop: devices of one delay act as one.
+
+    Attributes:
+        answers: of every device.
+        scale: how many such zones the area has.
+        groups: rows of devices, what is kept of their answer after an inner step, and the sum of
+            their tables.
+    """
+
+    answers: Answers
+    scale: float
+    groups: tuple[tuple[IntArray, float, list[float]], ...]
+
+    @classmethod
+    def of(cls, answers: Answers, inner_seconds: float, scale: float) -> Summed:
+        """Sum up by delay; devices that never answer are left out."""
+        is_asked = (answers.table_w != 0.0).any(axis=0)
+        groups = []
+        for delay in np.unique(answers.delay_seconds):
+            members = np.flatnonzero(answers.delay_seconds == delay)
+            keep = exp(-inner_seconds / float(delay))
+            asked = members[is_asked[members]]
+            table = answers.table_w[:, asked].sum(axis=1) * scale
+            groups.append((members, keep, table.tolist()))
+        return cls(answers, scale, tuple(groups))
+
+
+@dataclass(frozen=True)
 class Swing:
     """What happened within one step.
 
@@ -100,23 +129,18 @@ class SynchronousArea:
         self.secondary_w = 0.0
         self.answer_w = np.zeros(devices)
 
-    def advance(
-        self, imbalance_w: Sequence[float], inner_seconds: float, answers: Answers, scale: float
-    ) -> Swing:
+    def advance(self, imbalance_w: Sequence[float], inner_seconds: float, summed: Summed) -> Swing:
         """Integrate over one step.
 
         Args:
             imbalance_w: feed-in minus draw, without reserves and answers, one an inner step.
             inner_seconds: length of an inner step.
-            answers: what devices add.
-            scale: how many such zones the area has.
+            summed: what devices add.
         """
         machine, count = self.machine, len(imbalance_w)
-        delays = np.unique(answers.delay_seconds)
-        members = [np.flatnonzero(answers.delay_seconds == delay) for delay in delays]
-        keep = [exp(-inner_seconds / float(delay)) for delay in delays]
-        tables = [(answers.table_w[:, m].sum(axis=1) * scale).tolist() for m in members]
-        states = [float(self.answer_w[m].sum()) * scale for m in members]
+        tables = [table for _, _, table in summed.groups]
+        keep = [kept for _, kept, _ in summed.groups]
+        states = [float(self.answer_w[m].sum()) * summed.scale for m, _, _ in summed.groups]
         classes = range(len(keep))
         follow = 1.0 - exp(-inner_seconds / machine.response_seconds)
         restore = machine.gain_w_per_hz / machine.secondary_seconds * inner_seconds
@@ -147,16 +171,11 @@ class SynchronousArea:
             reserve_sum += primary + secondary
             trace.append(deviation)
         seen = np.asarray([self.deviation_hz, *trace[:-1]])
-        mean = self._answered(seen, answers, list(zip(members, keep, strict=True)))
+        mean = self._answered(seen, summed)
         self.deviation_hz, self.primary_w, self.secondary_w = deviation, primary, secondary
         return Swing(np.asarray(trace), inner_seconds, mean, reserve_sum / count)
 
-    def _answered(
-        self,
-        deviation_hz: FloatArray,
-        answers: Answers,
-        groups: list[tuple[IntArray, float]],
-    ) -> FloatArray:
+    def _answered(self, deviation_hz: FloatArray, summed: Summed) -> FloatArray:
         """Mean answer of every device; its last one is kept.
 
         The delay is linear, so that the mean over the step is a weighted sum of rows of the table.
@@ -166,21 +185,25 @@ class SynchronousArea:
         row = place.astype(np.int64)
         part = np.asarray(np.mod(place, 1.0))
         left = np.arange(count, 0, -1, dtype=np.float64)  # inner steps from this one to the end
-        mean = np.zeros(answers.table_w.shape[1])
-        for members, keep in groups:
+        first, last = int(row.min()), int(row.max()) + 2  # rows of the table that were visited
+        row = row - first
+        seen_w = summed.answers.table_w[first:last]
+        mean = np.zeros(seen_w.shape[1])
+        for members, keep, _ in summed.groups:
             faded: FloatArray = np.power(keep, left)
             to_mean = (1.0 - faded) / count
             to_end = faded * ((1.0 - keep) / keep)
-            table = answers.table_w[:, members]
+            table = seen_w[:, members]
             before = self.answer_w[members]
             remaining = keep * (1.0 - keep**count) / (1.0 - keep) / count
-            mean[members] = before * remaining + _weights(row, part, to_mean) @ table
-            self.answer_w[members] = before * keep**count + _weights(row, part, to_end) @ table
+            mean[members] = before * remaining + _weights(row, part, to_mean, last - first) @ table
+            self.answer_w[members] = (
+                before * keep**count + _weights(row, part, to_end, last - first) @ table
+            )
         return mean
 
 
-def _weights(row: IntArray, part: FloatArray, share: FloatArray) -> FloatArray:
-    weights = np.zeros(_LAST + 1)
-    np.add.at(weights, row, share * (1.0 - part))
-    np.add.at(weights, row + 1, share * part)
-    return weights
+def _weights(row: IntArray, part: FloatArray, share: FloatArray, count: int) -> FloatArray:
+    below = np.bincount(row, weights=share * (1.0 - part), minlength=count)
+    above = np.bincount(row + 1, weights=share * part, minlength=count)
+    return np.asarray(below + above, np.float64)

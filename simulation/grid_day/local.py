@@ -29,6 +29,7 @@ from simulation.grid_day.control import (
     Measurement,
     ResponseCurves,
 )
+from simulation.grid_day.network import Network
 from simulation.grid_day.twin import Twin
 from simulation.physics.calendar import FloatArray
 
@@ -59,10 +60,14 @@ TARGET_LOADING: Final = 0.88
 """Lines and transformer are kept below this: a margin for what one step brings."""
 LOWEST_PU: Final = 0.925
 HIGHEST_PU: Final = 1.085
-_QUIET_HZ: Final = 0.03
+GENERATOR_BAND: Final = (0.20, 0.80)
+"""Of its rating: the rest is for what happens between two rounds."""
+_QUIET_HZ: Final = 0.05
+_FADING: Final = 0.9
 _SECONDARY_PER_HZ: Final = 2.0
 """Of the largest flexible power, asked by one Hz of deviation in an island, step by step."""
 _SLACK_W: Final = 50.0
+_WAITING: Final = (DeviceClass.EV, DeviceClass.HEAT_PUMP)
 
 
 class State(IntEnum):
@@ -113,31 +118,31 @@ class LocalControl:
 
     Args:
         layout: the zone.
-        sensitivity_pu_per_mw: rise of each bus by feed-in at each bus, as usually switched.
+        network: the operator's model of the network, which knows how it is switched.
         curves: what devices do by themselves.
     """
 
     def __init__(
         self,
         layout: GridLayout,
-        sensitivity_pu_per_mw: FloatArray,
+        network: Network,
         curves: ResponseCurves = MANAGED_CURVES,
     ) -> None:
         self._layout, self._curves = layout, curves
         place = {bus: index for index, bus in enumerate(layout.buses)}
         self._bus = np.asarray([place[spec.bus] for spec in layout.devices], np.int64)
-        self._rise = sensitivity_pu_per_mw / 1e6
-        behind = [
-            {d for c in line.connection_ids for d in layout.connections[c - 1].device_ids}
-            for line in layout.lines
+        self._network = network
+        self._connections_of_bus: dict[int, list[int]] = {}
+        for connection in layout.connections:
+            self._connections_of_bus.setdefault(connection.bus, []).append(connection.connection_id)
+        self._everyone = range(len(layout.devices))
+        self._generators = [
+            spec.device_id - 1
+            for spec in layout.devices
+            if spec.device_class is DeviceClass.GENERATOR
         ]
-        everyone = {spec.device_id for spec in layout.devices}
-        # From the ends inwards: what helps a small part helps the whole too.
-        order = sorted(range(len(behind)), key=lambda index: len(behind[index]))
-        self._elements = [
-            (index, [d - 1 for d in sorted(behind[index])]) for index in order if behind[index]
-        ]
-        self._everyone = [d - 1 for d in sorted(everyone)]
+        self._switchings = 0
+        self._survey()
         self._secondary_w = 0.0
         self._calm_rounds = 0
         self.state = State.NORMAL
@@ -145,18 +150,22 @@ class LocalControl:
     @classmethod
     def of(cls, twin: Twin) -> LocalControl:
         """The control of a twin's zone."""
-        return cls(twin.layout, twin.network.sensitivity_pu_per_mw())
+        return cls(twin.layout, twin.network)
 
     def measure(self, measurement: Measurement) -> Commands:
         """Ask for what is needed in the next step."""
         self._follow(severity(measurement))
+        self._survey()
         if not measurement.frequency_millihz:
             return Commands(self._curves)
         offers = self._offers(measurement)
         power = np.asarray([state.power_w for state in measurement.devices], np.float64)
         usual = np.asarray([state.usual_w for state in measurement.devices], np.float64)
         held = power - usual
-        self._for_frequency(measurement, offers)
+        if measurement.is_islanded:
+            self._for_generator(power, held, offers)
+        else:
+            self._for_frequency(measurement, offers)
         for index, rows in self._elements:
             flow = measurement.line_flow_w[index]
             loading = measurement.line_loading_bps[index] / BPS
@@ -172,6 +181,24 @@ class LocalControl:
             )
         self._for_voltage(measurement, held, offers)
         return Commands(self._curves, self._commands(measurement, offers))
+
+    def _survey(self) -> None:
+        """Who is behind which line, and what moves which voltage, as the network is switched."""
+        if self._switchings == self._network.switchings:
+            return
+        self._switchings = self._network.switchings
+        self._rise = self._network.sensitivity_pu_per_mw() / 1e6
+        behind = [
+            [
+                device_id - 1
+                for connection_id in line.connection_ids
+                for device_id in self._layout.connections[connection_id - 1].device_ids
+            ]
+            for line in self._network.describe(self._connections_of_bus)
+        ]
+        # From the ends inwards: what helps a small part helps the whole too.
+        order = sorted(range(len(behind)), key=lambda index: len(behind[index]))
+        self._elements = [(index, behind[index]) for index in order if behind[index]]
 
     def _follow(self, called_for: State) -> None:
         """Worse at once, better by one level after three calm rounds."""
@@ -259,18 +286,42 @@ class LocalControl:
         reach = sum(max(offer.up_w, offer.down_w) for offer in offers.values())
         if abs(deviation) > _QUIET_HZ:
             self._secondary_w -= _SECONDARY_PER_HZ * deviation * reach
-        elif not measurement.is_islanded:
-            self._secondary_w *= 0.9
+        else:
+            self._secondary_w *= _FADING
         self._secondary_w = max(-reach, min(reach, self._secondary_w))
         if abs(self._secondary_w) > _SLACK_W:
             _accept(offers, self._everyone, self._secondary_w)
 
+    def _for_generator(
+        self, power: FloatArray, held: FloatArray, offers: dict[int, _Offer]
+    ) -> None:
+        """Keep the set that forms the island's grid where it can still give and take."""
+        self._secondary_w = 0.0
+        rated = sum(self._layout.devices[row].rated_export_w for row in self._generators)
+        given = float(power[self._generators].sum())
+        rest = np.ones(len(held), dtype=np.bool_)
+        rest[self._generators] = False
+        coming = given + float(held[rest].sum())
+        low, high = GENERATOR_BAND[0] * rated, GENERATOR_BAND[1] * rated
+        if coming > high:
+            _accept(offers, self._everyone, coming - high)
+        elif coming < low:
+            _accept(offers, self._everyone, coming - low)
+
     # ------------------------------------------------------------------- answers
+
+    def _held_back(self, measurement: Measurement) -> dict[int, DeviceCommand]:
+        """What is dark now does not come back all at once: cars and pumps wait to be let in."""
+        return {
+            spec.device_id: DeviceCommand(lowest_w=0)
+            for spec, place in zip(self._layout.devices, self._bus, strict=True)
+            if spec.device_class in _WAITING and not measurement.bus_millivolts[place]
+        }
 
     def _commands(
         self, measurement: Measurement, offers: dict[int, _Offer]
     ) -> dict[int, DeviceCommand]:
-        commands = {}
+        commands = self._held_back(measurement)
         for row, offer in offers.items():
             if not offer.asked_w:
                 continue

@@ -110,7 +110,9 @@ class Network:
         self._ends = [
             (int(a), int(b)) for a, b in zip(net.line.from_bus, net.line.to_bus, strict=True)
         ]
+        self.switchings = 0
         self._away, self._parent = self._directions()
+        self._feeder = self._feeders()
         self._switch()
 
     # ------------------------------------------------------------------ shape
@@ -121,7 +123,10 @@ class Network:
         return tuple(self._row_of_name)
 
     def feeder_of_bus(self) -> dict[int, int]:
-        """Feeder of every low-voltage bus as the network is usually switched, 0 at the busbar."""
+        """Feeder of every bus when switched as usual, 0 at the busbar, nearest first."""
+        return dict(self._feeder)
+
+    def _feeders(self) -> dict[int, int]:
         heads: dict[int, int] = {}
         feeder = {self.busbar: 0}
         for bus, parent in self._parent.items():  # in order of distance
@@ -131,11 +136,13 @@ class Network:
         return feeder
 
     def buses_behind(self, row: int) -> frozenset[int]:
-        """Buses that are supplied through a line as the network is usually switched."""
+        """Buses that are supplied through a line as the network is switched now."""
+        if row in self._open:
+            return frozenset()
         ends = self._ends[row]
         far = ends[1] if self._away[row] > 0 else ends[0]
         if self._parent.get(far) not in ends:
-            return frozenset()  # a tie
+            return frozenset()  # not supplied at all
         behind = {far}
         for bus, parent in self._parent.items():
             if parent in behind:
@@ -143,8 +150,8 @@ class Network:
         return frozenset(behind)
 
     def describe(self, connections_of_bus: Mapping[int, Collection[int]]) -> tuple[Line, ...]:
-        """The lines, with who is supplied through each."""
-        feeders = self.feeder_of_bus()
+        """The lines, with who is supplied through each as the network is switched now."""
+        feeders = self._feeder
         lines = []
         for name, row in self._row_of_name.items():
             behind = self.buses_behind(row)
@@ -157,8 +164,8 @@ class Network:
     def sensitivity_pu_per_mw(self) -> FloatArray:
         """Rise of the voltage at bus i by one MW fed in at bus j, as switched now."""
         full = np.zeros((len(self.buses), len(self.buses)))
-        full[np.ix_(self._live_rows, self._live_rows)] = (
-            np.real(self._z[np.ix_(self._live_z, self._live_z)]) / self._base_mva
+        full[np.ix_(self._inner_rows, self._inner_rows)] = (
+            np.real(self._z[np.ix_(self._inner_z, self._inner_z)]) / self._base_mva
         )
         return full
 
@@ -227,10 +234,9 @@ class Network:
         inner = [r for r in self._live_rows if int(self._column[r]) in position]
         self._inner_rows = np.asarray(inner, dtype=np.int64)
         self._inner_z = np.asarray([position[int(self._column[r])] for r in inner], dtype=np.int64)
-        self._live_rows, self._live_z = self._inner_rows, self._inner_z
-        if self.is_islanded:  # the busbar itself is the source
-            self._live_rows = np.sort(np.append(self._inner_rows, self.buses.index(self.busbar)))
         self._guess: ComplexArray | None = None
+        self._away, self._parent = self._directions()
+        self.switchings += 1
 
     # ------------------------------------------------------------------ solving
 

@@ -36,6 +36,7 @@ class DeviceArrays:
         bus: place of each device's bus in `GridLayout.buses`.
         connection: place of its connection in `GridLayout.connections`.
         generator: rows of generating sets.
+        loads: rows of loads.
     """
 
     def __init__(self, layout: GridLayout, devices: Sequence[Device]) -> None:
@@ -54,6 +55,7 @@ class DeviceArrays:
             [device.reactive_share if isinstance(device, Load) else 0.0 for device in devices]
         )
         self.generator = self.rows_of(DeviceClass.GENERATOR)
+        self.loads = self.rows_of(DeviceClass.LOAD)
         self._feeds_in = np.isin(self._class, [int(kind) for kind in _FEEDS_IN])
 
     def rows_of(self, kind: DeviceClass) -> IntArray:

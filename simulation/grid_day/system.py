@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from simulation.grid_day.control import DeviceClass, GridLayout
-from simulation.grid_day.frequency import NOMINAL_HZ, Answers, Machine, Swing, SynchronousArea
+from simulation.grid_day.frequency import (
+    NOMINAL_HZ,
+    Answers,
+    Machine,
+    Summed,
+    Swing,
+    SynchronousArea,
+)
 from simulation.grid_day.response import DeviceArrays
 from simulation.grid_day.scenario import Area, Generator, Scenario
 from simulation.physics.calendar import FloatArray
@@ -64,12 +71,12 @@ def machine_of_area(area: Area) -> Machine:
     )
 
 
-def machine_of_generator(plant: Generator, load_w: float, damping_percent_per_hz: float) -> Machine:
+def machine_of_generator(plant: Generator) -> Machine:
     """A generating set that forms the grid: governor with droop, restored to nominal slowly."""
     rated_w = plant.rated_kw * _KW
     return Machine(
         momentum_w_per_hz_s=2 * plant.inertia_seconds * plant.rated_kva * _KW / NOMINAL_HZ,
-        damping_w_per_hz=load_w * damping_percent_per_hz / 100,
+        damping_w_per_hz=0.0,  # of the load of the step, see `advance`
         gain_w_per_hz=rated_w / (plant.droop_percent / 100 * NOMINAL_HZ),
         dead_band_hz=0.0,
         primary_w=rated_w,
@@ -128,10 +135,7 @@ class PowerSystem:
             plant = self._scenario.fleet.generator
             if plant is None:
                 raise AssertionError("a scenario is checked for this")
-            machine = machine_of_generator(
-                plant, plant.rated_kw * _KW, self._scenario.area.damping_percent_per_hz
-            )
-            self._island = SynchronousArea(machine, len(self._layout.devices))
+            self._island = SynchronousArea(machine_of_generator(plant), len(self._layout.devices))
             self._island.deviation_hz = self._outside.deviation_hz
         elif not is_islanded and self._island is not None:
             self._island, self.is_dark, self._stage = None, False, 0
@@ -160,7 +164,8 @@ class PowerSystem:
         if self._island is None:
             scale = self._scenario.area.zones_alike
             imbalance = self._outside_imbalance(float((target - usual).sum()) * scale, times)
-            swing = self._outside.advance(imbalance.tolist(), inner, answers, scale)
+            summed = Summed.of(answers, inner, scale)
+            swing = self._outside.advance(imbalance.tolist(), inner, summed)
             return SystemStep(swing, np.ones(len(start)), 0.0)
         return self._advance_island(self._island, start, target, loss_w, times, answers, arrays)
 
@@ -190,15 +195,22 @@ class PowerSystem:
         inner = self._scenario.area.inner_step_seconds
         chunk = max(1, round(_CHUNK_SECONDS / inner))
         count = len(times)
+        load_w = -float(target[arrays.loads].sum())
+        share_per_hz = self._scenario.area.damping_percent_per_hz / 100
+        area.machine = replace(area.machine, damping_w_per_hz=load_w * share_per_hz)
         served = np.zeros(len(start))
         mean = np.zeros(len(start))
         traces, reserve, done = [], 0.0, 0
+        stage = -1
         while done < count and not self.is_dark:
-            part = times[done : done + chunk]
-            kept = ~self.is_shed[arrays.connection]
-            total = arrays.ramp_trace(start, target, part, kept) - loss_w
-            table = np.where(kept[None, :], answers.table_w, 0.0)
-            piece = area.advance(total.tolist(), inner, Answers(table, answers.delay_seconds), 1.0)
+            if stage != self._stage:  # somebody was shed, or the step begins
+                stage = self._stage
+                kept = ~self.is_shed[arrays.connection]
+                table = np.where(kept[None, :], answers.table_w, 0.0)
+                summed = Summed.of(Answers(table, answers.delay_seconds), inner, 1.0)
+                total = arrays.ramp_trace(start, target, times, kept) - loss_w
+            part = total[done : done + chunk].tolist()
+            piece = area.advance(part, inner, summed)
             share = len(part) / count
             traces.append(piece.deviation_hz)
             mean += piece.mean_answer_w * share
@@ -212,7 +224,9 @@ class PowerSystem:
         dark_seconds = (count - done) * inner
         # An answer is counted where it was given; only planned power is cut by `served`.
         mean = np.divide(mean, served, out=np.zeros_like(mean), where=served > 0.0)
-        return SystemStep(Swing(np.concatenate(traces), inner, mean, reserve), served, dark_seconds)
+        trace = np.concatenate(traces)
+        mean[arrays.loads] += target[arrays.loads] * share_per_hz * float(trace.mean())
+        return SystemStep(Swing(trace, inner, mean, reserve), served, dark_seconds)
 
     def _protect(self, lowest_hz: float, arrays: DeviceArrays, area: SynchronousArea) -> None:
         if lowest_hz <= COLLAPSE_HZ:

@@ -16,7 +16,7 @@ from math import exp
 import numpy as np
 import pytest
 
-from simulation.grid_day.frequency import GRID_HZ, Answers, Machine, SynchronousArea
+from simulation.grid_day.frequency import GRID_HZ, Answers, Machine, Summed, SynchronousArea
 
 BARE = Machine(
     momentum_w_per_hz_s=2 * 4.0 * 1e9 / 50,  # H 4 s, 1,000 MVA
@@ -36,7 +36,7 @@ NOBODY = Answers(np.zeros((len(GRID_HZ), 0)), np.zeros(0))
 def run(machine: Machine, lost_w: float, seconds: float, inner: float = 0.01) -> np.ndarray:
     area = SynchronousArea(machine, 0)
     count = round(seconds / inner)
-    return area.advance([-lost_w] * count, inner, NOBODY, 1.0).deviation_hz
+    return area.advance([-lost_w] * count, inner, Summed.of(NOBODY, inner, 1.0)).deviation_hz
 
 
 def test_advance__first_moment__falls_as_the_inertia_says() -> None:
@@ -95,7 +95,7 @@ def test_advance__devices_answer__means_are_what_moved_the_frequency(inner: floa
 
     for _ in range(4):
         before = area.deviation_hz
-        swing = area.advance([-20e6] * round(10 / inner), inner, answers, 2.0)
+        swing = area.advance([-20e6] * round(10 / inner), inner, Summed.of(answers, inner, 2.0))
         damping_w = BARE.damping_w_per_hz * float(swing.deviation_hz.mean())
         pushed_w = -20e6 - damping_w + 2.0 * float(swing.mean_answer_w.sum())
         moved += area.deviation_hz - before
@@ -111,8 +111,9 @@ def test_advance__two_steps__the_same_as_one() -> None:
     answers = Answers(table, np.asarray([0.5]))
     whole, halves = SynchronousArea(BARE, 1), SynchronousArea(BARE, 1)
 
-    one = whole.advance([-9e6] * 200, 0.1, answers, 3.0)
-    two = [halves.advance([-9e6] * 100, 0.1, answers, 3.0) for _ in range(2)]
+    summed = Summed.of(answers, 0.1, 3.0)
+    one = whole.advance([-9e6] * 200, 0.1, summed)
+    two = [halves.advance([-9e6] * 100, 0.1, summed) for _ in range(2)]
 
     assert np.concatenate([part.deviation_hz for part in two]) == pytest.approx(one.deviation_hz)
     assert np.mean([part.mean_answer_w for part in two]) == pytest.approx(one.mean_answer_w[0])
