@@ -26,15 +26,6 @@ interface IEventCalendar {
     /// @notice Give slots back that `reserve` took. Restricted likewise. Reverts if one of them is not reserved.
     function release(uint32 meterId, uint32 fromSlot, uint32 toSlot) external;
 
-    /// @notice Slots of a meter on a day, one bit each, bit 0 = 00:00 UTC.
-    /// @return up taken by offers UP
-    /// @return down taken by offers DOWN
-    /// @return reserved taken by events elsewhere
-    function takenSlots(uint32 meterId, uint32 day)
-        external
-        view
-        returns (uint96 up, uint96 down, uint96 reserved);
-
     /// @notice Whether an event elsewhere could take these slots now.
     function isFree(uint32 meterId, uint32 fromSlot, uint32 toSlot) external view returns (bool);
 }

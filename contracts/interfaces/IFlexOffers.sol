@@ -122,4 +122,13 @@ interface IFlexOffers {
         external
         view
         returns (uint32[8] memory offerIds);
+
+    /// @notice Slots of a meter on a day, one bit each, bit 0 = 00:00 UTC.
+    /// @return up taken by offers UP
+    /// @return down taken by offers DOWN
+    /// @return reserved taken by events elsewhere
+    function takenSlots(uint32 meterId, uint32 day)
+        external
+        view
+        returns (uint96 up, uint96 down, uint96 reserved);
 }
