@@ -21,9 +21,9 @@ from simulation.grid_day.control import (
     Measurement,
 )
 
-ASK_LOADING_BPS: Final = 8_800
+ASK_LOADING_BPS: Final = 9_200
 """From this loading on flexibility is called: before the rating is reached, after ALERT begins."""
-RELIEF_LOADING_BPS: Final = 8_200
+RELIEF_LOADING_BPS: Final = 8_700
 """What a call brings the loading back to."""
 ASK_VOLTAGE_BPS: Final = 850
 RELIEF_VOLTAGE_BPS: Final = 750

@@ -73,7 +73,14 @@ def _draw_voltages(axis: Any, hours: Any, without: Trace, after: Trace) -> None:
         axis.plot(hours, high, color=color, linewidth=0.8, label=f"all buses, {name}")
     _limits(axis, _VOLTAGE_LIMITS)
     axis.set_ylabel("volts", color=_INK)
-    axis.legend(loc="upper left", ncol=2, fontsize=9, frameon=False)
+    axis.legend(
+        loc="lower left",
+        bbox_to_anchor=(0, 1.0),
+        ncol=2,
+        fontsize=9,
+        frameon=False,
+        borderaxespad=0.1,
+    )
 
 
 def _draw_loading(axis: Any, hours: Any, without: Trace, after: Trace) -> None:

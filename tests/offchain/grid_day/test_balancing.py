@@ -78,7 +78,7 @@ def test_needs__everything_normal__none():
     assert needs() == []
 
 
-@pytest.mark.parametrize(("loading", "called"), [(8_800, False), (8_801, True)])
+@pytest.mark.parametrize(("loading", "called"), [(9_200, False), (9_201, True)])
 def test_needs__line_at_and_above_threshold__calls_above_it(loading, called):
     assert bool(needs(line_loading_bps=(loading, 5_000))) is called
 
@@ -86,16 +86,16 @@ def test_needs__line_at_and_above_threshold__calls_above_it(loading, called):
 @pytest.mark.parametrize(("flow", "direction"), [(95_000, UP), (-95_000, DOWN)])
 def test_needs__line_near_rating__excess_in_the_direction_that_helps(flow, direction):
     assert needs(line_loading_bps=(9_500, 5_000), line_flow_w=(flow, 0)) == [
-        Need(2, direction, 13_000, "line")
+        Need(2, direction, 8_000, "line")
     ]
 
 
 def test_needs__flexibility_at_work__is_what_is_missing_once_it_ends():
-    relieved = seen(line_loading_bps=(8_200, 5_000), line_flow_w=(82_000, 50_000))
+    relieved = seen(line_loading_bps=(8_700, 5_000), line_flow_w=(87_000, 50_000))
 
     assert needs_of(LAYOUT, ZONES, relieved, ALL) == []
-    assert needs_of(LAYOUT, ZONES, relieved, ALL, {2: 13_000}) == [Need(2, UP, 13_000, "line")]
-    assert needs_of(LAYOUT, ZONES, relieved, ALL, {2: 6_000}) == []  # it can end
+    assert needs_of(LAYOUT, ZONES, relieved, ALL, {2: 8_000}) == [Need(2, UP, 8_000, "line")]
+    assert needs_of(LAYOUT, ZONES, relieved, ALL, {2: 5_000}) == []  # it can end
 
 
 def test_needs__line_of_a_neighbour_that_lost_its_own__helps_with_what_is_missing():
@@ -106,19 +106,19 @@ def test_needs__line_of_a_neighbour_that_lost_its_own__helps_with_what_is_missin
     )
 
     assert found == [
-        Need(2, UP, 13_000, "line"),
-        Need(3, UP, 8_000, "line of a neighbour"),
+        Need(2, UP, 8_000, "line"),
+        Need(3, UP, 3_000, "line of a neighbour"),
     ]
 
 
 def test_needs__transformer__is_helped_by_all_zones_by_what_they_offer():
     found = needs(
         available={(2, UP): 30_000, (3, UP): 10_000},
-        transformer_loading_bps=9_200,
-        transformer_flow_w=230_000,
+        transformer_loading_bps=9_500,
+        transformer_flow_w=237_500,
     )
 
-    assert found == [Need(2, UP, 18_750, "transformer"), Need(3, UP, 6_250, "transformer")]
+    assert found == [Need(2, UP, 15_000, "transformer"), Need(3, UP, 5_000, "transformer")]
 
 
 def test_needs__nothing_offered__transformer_asks_nobody():
