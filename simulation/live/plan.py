@@ -106,7 +106,7 @@ class LivePlan:
 
     @property
     def state_every_seconds(self) -> int:
-        """How often the chain writes its state down: it grows by about 1.5 MB a slot."""
+        """How often the chain writes its state down: it grows by about 0.75 MB a slot."""
         return 4 + self.count // 12
 
     @property
