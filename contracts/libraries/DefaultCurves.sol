@@ -43,7 +43,7 @@ library DefaultCurves {
         if (
             resourceClass == ResourceClass.EV || resourceClass == ResourceClass.HEAT_PUMP
                 || resourceClass == ResourceClass.LOAD
-        ) return PiecewiseCurves.constantly(0);
+        ) return PiecewiseCurves.constantly(10_000, 0);
         return isSixty
             ? PiecewiseCurves.around(9_200, 4_400, 9_800, 10_200, 0, 10_800, -4_400)
             : PiecewiseCurves.around(9_300, 4_358, 9_700, 10_300, 0, 10_700, -4_358);
@@ -56,7 +56,7 @@ library DefaultCurves {
         if (resourceClass == ResourceClass.EV || resourceClass == ResourceClass.HEAT_PUMP) {
             return PiecewiseCurves.around(9_000, 2_000, 9_400, 10_600, 10_000, 11_000, 2_000);
         }
-        if (resourceClass == ResourceClass.LOAD) return PiecewiseCurves.constantly(10_000);
+        if (resourceClass == ResourceClass.LOAD) return PiecewiseCurves.constantly(10_000, 10_000);
         return PiecewiseCurves.line(10_600, 10_000, 11_000, 2_000);
     }
 
@@ -80,7 +80,7 @@ library DefaultCurves {
                 ? PiecewiseCurves.line(-3_036, 10_000, -36, 0)
                 : PiecewiseCurves.line(-2_500, 9_200, -200, 0);
         }
-        if (resourceClass == ResourceClass.LOAD) return PiecewiseCurves.constantly(0);
+        if (resourceClass == ResourceClass.LOAD) return PiecewiseCurves.constantly(0, 0);
         return isSixty
             ? PiecewiseCurves.line(36, 0, 1_836, -6_000)
             : PiecewiseCurves.line(200, 0, 1_500, -5_200);

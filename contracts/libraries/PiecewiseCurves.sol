@@ -41,9 +41,9 @@ library PiecewiseCurves {
         return PiecewiseCurve.wrap(word);
     }
 
-    /// @notice A curve of one point: a constant.
-    function constantly(int16 y) internal pure returns (PiecewiseCurve) {
-        return PiecewiseCurve.wrap((1 << COUNT_AT) | _point(0, y));
+    /// @notice A curve of one point: a constant, whatever its `x`.
+    function constantly(int16 x, int16 y) internal pure returns (PiecewiseCurve) {
+        return PiecewiseCurve.wrap((1 << COUNT_AT) | _point(x, y));
     }
 
     /// @notice A curve of two points.
