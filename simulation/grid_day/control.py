@@ -15,8 +15,6 @@ from enum import IntEnum
 from types import MappingProxyType
 from typing import Final, Protocol
 
-from energy_grid.units import BPS
-
 NOMINAL_MILLIVOLTS: Final = 230_000
 NOMINAL_MILLIHZ: Final = 50_000
 
@@ -303,18 +301,24 @@ class Commands:
     devices: Mapping[int, DeviceCommand] = field(default_factory=dict)
 
 
+_LFSM_O: Final = Curve(((200, 0), (1_500, -5_200)))
+"""From 50.2 Hz a generator sheds 40 % of its power a hertz (droop 5 %), up to 51.5 Hz."""
+
+_LFSM_BOTH: Final = Curve(((-2_500, 9_200), (-200, 0), (200, 0), (1_500, -5_200)))
+"""Storage also has to help at under-frequency."""
+
 LEGAL_CURVES: Final = ResponseCurves(
     droop={
-        # LFSM-O: from 50.2 Hz a generator sheds 40 % of its power a Hz (droop 5 %).
-        DeviceClass.PV: Curve(((200, 0), (2_700, -BPS))),
-        DeviceClass.WIND: Curve(((200, 0), (2_700, -BPS))),
+        DeviceClass.PV: _LFSM_O,
+        DeviceClass.WIND: _LFSM_O,
+        DeviceClass.BATTERY: _LFSM_BOTH,
     },
 )
 """What the connection rules demand of every device with or without management.
 
-Source: VDE-AR-N 4105:2018-11, 5.7.4.3 (P(f) at over-frequency, 5 % droop). It also demands that an
-inverter is able to follow a Q(U) curve, but leaves it to the operator to ask for one: unasked, it
-feeds in at a power factor of one.
+Source: VDE-AR-N 4105:2018-11, 5.7.4.3 (P(f) of generation and storage, droop 5 %). It also demands
+that an inverter is able to follow a Q(U) curve, but leaves it to the operator to ask for one:
+unasked, it feeds in at a power factor of one.
 """
 
 

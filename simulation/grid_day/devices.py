@@ -22,6 +22,8 @@ MUST_RUN_MARGIN: Final = 1.10
 """A car is lent out only while it has this much more time than it needs to charge."""
 LENT_STORE: Final = 0.15
 """A heat pump is lent out only while its store is fuller than this."""
+LENT_HOURS: Final = 0.25
+"""Storage is lent out with the power that it can keep up for a quarter hour."""
 ROOM_TEMPERATURE_CELSIUS: Final = 20.0
 
 
@@ -160,7 +162,16 @@ class Battery:
             self.spec.rated_export_w, max(0.0, self._stored_wh) * CHARGE_EFFICIENCY / hours
         )
         usual = max(lowest, min(highest, -surplus_w))
-        return Outlook(usual, lowest, highest, up=highest - usual, down=usual - lowest)
+        # Lent out is only what it can keep up for a quarter hour.
+        lasting_low = max(lowest, -room_wh / CHARGE_EFFICIENCY / LENT_HOURS)
+        lasting_high = min(highest, max(0.0, self._stored_wh) * CHARGE_EFFICIENCY / LENT_HOURS)
+        return Outlook(
+            usual,
+            lowest,
+            highest,
+            up=max(0.0, lasting_high - usual),
+            down=max(0.0, usual - lasting_low),
+        )
 
     def run(self, moment: Moment, power_w: float) -> None:
         """Charge or discharge."""
@@ -256,7 +267,15 @@ class HeatPump:
         needed = max(0.0, min(rated, demand - self._stored_wh / hours))
         is_lent = self._stored_wh > LENT_STORE * self.spec.energy_wh
         most = max(draw, min(rated, fits))
-        return Outlook(-draw, -most, 0.0, up=(draw - needed) if is_lent else 0.0, down=most - draw)
+        room_wh = max(0.0, self.spec.energy_wh - self._stored_wh)
+        lasting = min(most, room_wh / LENT_HOURS + demand)
+        return Outlook(
+            usual=-draw,
+            lowest=-most,
+            highest=0.0,
+            up=(draw - needed) if is_lent else 0.0,
+            down=max(0.0, lasting - draw),
+        )
 
     def run(self, moment: Moment, power_w: float) -> None:
         """Heat; what neither pump nor store can give, the house lacks."""

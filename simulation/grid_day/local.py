@@ -18,7 +18,6 @@ import numpy as np
 
 from energy_grid.units import BPS
 from simulation.grid_day.control import (
-    LEGAL_CURVES,
     NOMINAL_MILLIHZ,
     NOMINAL_MILLIVOLTS,
     Commands,
@@ -33,28 +32,33 @@ from simulation.grid_day.network import Network
 from simulation.grid_day.twin import Twin
 from simulation.physics.calendar import FloatArray
 
+_Q_OF_U: Final = Curve(((9_300, 4_358), (9_700, 0), (10_300, 0), (10_700, -4_358)))
+_P_OF_U: Final = Curve(((9_000, 2_000), (9_400, BPS), (10_600, BPS), (11_000, 2_000)))
+_FEED_IN_OF_U: Final = Curve(((10_600, BPS), (11_000, 2_000)))
+_LFSM_O: Final = Curve(((200, 0), (1_500, -5_200)))
+_LFSM_U: Final = Curve(((-2_500, 9_200), (-200, 0)))
+
 MANAGED_CURVES: Final = ResponseCurves(
-    volt_var={
-        # VDE-AR-N 4105:2018-11, 5.7.2.4: power factor 0.9 at 7 % off nominal, none within 3 %.
-        DeviceClass.PV: Curve(((9_300, 4_359), (9_700, 0), (10_300, 0), (10_700, -4_359))),
-        DeviceClass.BATTERY: Curve(((9_300, 4_359), (9_700, 0), (10_300, 0), (10_700, -4_359))),
-    },
+    volt_var=dict.fromkeys((DeviceClass.PV, DeviceClass.WIND, DeviceClass.BATTERY), _Q_OF_U),
     volt_watt={
-        # The last resort below the limit of 1.10; IEEE 1547-2018 starts at 1.06 by default.
-        DeviceClass.PV: Curve(((10_850, BPS), (10_990, 0))),
-        # VDE FNN's P(U) for chargers: less below 0.95, nothing at 0.90.
-        DeviceClass.EV: Curve(((9_000, 0), (9_500, BPS))),
-        DeviceClass.BATTERY: Curve(((9_000, 0), (9_500, BPS), (10_850, BPS), (10_990, 0))),
+        DeviceClass.PV: _FEED_IN_OF_U,
+        DeviceClass.WIND: _FEED_IN_OF_U,
+        DeviceClass.BATTERY: Curve(((9_000, 0), (9_400, BPS), (10_600, BPS), (11_000, 0))),
+        DeviceClass.EV: _P_OF_U,
+        DeviceClass.HEAT_PUMP: _P_OF_U,
     },
     droop={
-        **LEGAL_CURVES.droop,
-        # As primary reserve: dead-band of 20 mHz, all of it at 200 mHz (SO GL, art. 154).
+        DeviceClass.PV: _LFSM_O,
+        DeviceClass.WIND: _LFSM_O,
         DeviceClass.BATTERY: Curve(((-200, BPS), (-20, 0), (20, 0), (200, -BPS))),
-        DeviceClass.EV: Curve(((-200, BPS), (-50, 0), (50, 0), (200, -BPS))),
-        DeviceClass.HEAT_PUMP: Curve(((-200, BPS), (-100, 0), (100, 0), (200, -BPS))),
+        DeviceClass.EV: _LFSM_U,
+        DeviceClass.HEAT_PUMP: _LFSM_U,
     },
 )
-"""What devices of a managed zone do by themselves."""
+"""What devices of a managed zone do by themselves: the defaults of the chain for 50 Hz.
+
+Their sources stand at `contracts/libraries/DefaultCurves.sol`.
+"""
 
 TARGET_LOADING: Final = 0.88
 """Lines and transformer are kept below this: a margin for what one step brings."""

@@ -97,16 +97,22 @@ class DeviceArrays:
     def reactive(
         self, felt_pu: FloatArray, power: FloatArray, curves: ResponseCurves, commands: Commands
     ) -> FloatArray:
-        """Reactive power: loads by their power factor, inverters by curve or command."""
+        """Reactive power: loads by their power factor, inverters by curve or command.
+
+        An inverter gives reactive power first, active power gets what room is left (`room`).
+        """
         result = self._load_share * power
         for rows, share in self._evaluate(curves.volt_var, felt_pu * BPS):
             result[rows] = share * self._va[rows]
         for device_id, command in commands.devices.items():
             if command.reactive_var is not None:
                 result[device_id - 1] = command.reactive_var
-        inverter = self._va > 0.0
-        room = np.sqrt(np.maximum(self._va**2 - power**2, 0.0))
-        return np.where(inverter, np.clip(result, -room, room), result)
+        return np.where(self._va > 0.0, np.clip(result, -self._va, self._va), result)
+
+    def room(self, reactive: FloatArray) -> FloatArray:
+        """Active power that fits beside reactive power; no limit without an inverter."""
+        left = np.sqrt(np.maximum(self._va**2 - reactive**2, 0.0))
+        return np.where(self._va > 0.0, left, np.inf)
 
     def answers(
         self, target: FloatArray, lowest: FloatArray, highest: FloatArray, curves: ResponseCurves

@@ -261,6 +261,9 @@ class Twin:
             target = np.clip(planned, low, high)
             reactive = arrays.reactive(felt, target, curves, commands)
             reactive[dark] = 0.0
+            room = arrays.room(reactive)
+            low, high = np.maximum(low, -room), np.minimum(high, room)
+            target = np.clip(target, low, high)
             if not has_curves:
                 break
             voltage = self._solve(target, reactive).voltage_pu
