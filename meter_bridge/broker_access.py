@@ -1,8 +1,10 @@
 """Who may do what at the broker: files for mosquitto, made from the bridge's configuration.
 
 Each meter has a user of its own that may publish to its own topic and nothing else; the bridge may
-subscribe to these topics and publish nowhere. Whoever breaks into one adapter can then speak for
-one meter alone, and what it says still has to fit that meter's registers, cap and identity.
+subscribe to these topics and publish nowhere. Devices that take orders read them, and answer, as
+the user of their meter: on its own topics again, where the bridge alone may publish orders. Whoever
+breaks into one adapter can then speak for one meter alone, and what it says still has to fit that
+meter's registers, cap and identity.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from meter_bridge.commands.topics import answer_topic, order_topic
 from meter_bridge.config import BridgeConfig, SourceKind
 from meter_bridge.errors import BridgeConfigurationError
 from meter_bridge.keys import read_secret_file
@@ -41,11 +44,13 @@ class BrokerUser:
         name: user name, or the common name of the client certificate.
         may: `write` or `read`.
         topics: where.
+        also: further rights, pairs of `write` or `read` and a topic.
     """
 
     name: str
     may: str
     topics: tuple[str, ...]
+    also: tuple[tuple[str, str], ...] = ()
 
 
 def users_of(config: BridgeConfig) -> list[BrokerUser]:
@@ -55,13 +60,27 @@ def users_of(config: BridgeConfig) -> list[BrokerUser]:
         BridgeConfigurationError: no meter over MQTT, or the bridge has no name there.
     """
     topics = {m.id: m.source.topic for m in config.meter if m.source.kind is SourceKind.MQTT}
-    if config.mqtt is None or not topics:
+    devices = [device for device in config.device if device.executor == "mqtt"]
+    if config.mqtt is None or not (topics or devices):
         raise BridgeConfigurationError(
             "nobody to give access to", expected="[mqtt] and meters with a source mqtt:topic"
         )
     # With a certificate alone its common name is the user, and that is the client id by our rule.
     bridge = config.mqtt.username or config.mqtt.client_id
-    meters = [BrokerUser(f"meter-{meter}", "write", (topic,)) for meter, topic in topics.items()]
+    orders: dict[int, list[str]] = {}
+    answers: dict[int, list[str]] = {}
+    for device in devices:
+        orders.setdefault(device.meter, []).append(order_topic(device.meter, device.resource))
+        answers.setdefault(device.meter, []).append(answer_topic(device.meter, device.resource))
+    meters = [
+        BrokerUser(
+            f"meter-{meter}",
+            "write",
+            tuple(([topics[meter]] if meter in topics else []) + answers.get(meter, [])),
+            tuple(("read", topic) for topic in orders.get(meter, [])),
+        )
+        for meter in dict.fromkeys([*topics, *orders])
+    ]
     if not _NAME.fullmatch(bridge):
         raise BridgeConfigurationError(
             "name of the bridge at the broker",
@@ -72,7 +91,9 @@ def users_of(config: BridgeConfig) -> list[BrokerUser]:
         raise BridgeConfigurationError(
             "the bridge has the name of a meter", found=bridge, remedy="Change [mqtt] username"
         )
-    return [BrokerUser(bridge, "read", tuple(topics.values())), *meters]
+    reads = [*topics.values(), *(topic for some in answers.values() for topic in some)]
+    writes = [("write", topic) for some in orders.values() for topic in some]
+    return [BrokerUser(bridge, "read", tuple(reads), tuple(writes)), *meters]
 
 
 def acl_of(users: list[BrokerUser]) -> str:
@@ -81,6 +102,7 @@ def acl_of(users: list[BrokerUser]) -> str:
     for user in users:
         lines += ["", f"user {user.name}"]
         lines += [f"topic {user.may} {topic}" for topic in user.topics]
+        lines += [f"topic {may} {topic}" for may, topic in user.also]
     return "\n".join(lines) + "\n"
 
 

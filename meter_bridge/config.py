@@ -246,6 +246,43 @@ class MqttSection(_Section):
         return self
 
 
+class CommandsSection(_Section):
+    """Orders to devices; without this section the bridge gives none."""
+
+    cursor: Path
+    first_block: int = Field(default=0, ge=0)
+    poll_seconds: float = Field(default=2.0, ge=0.1, le=60)
+    lease_seconds: int = Field(default=900, ge=60, le=3_600)
+
+
+class DeviceSection(_Section):
+    """One device that takes orders: a resource on chain and how it is reached.
+
+    `executor` is `mqtt` (topics of its meter at the broker of [mqtt]) or `sunspec://host:port/unit`
+    (an inverter, whose 100 % are `rated_w`).
+    """
+
+    resource: int = Field(gt=0, lt=1 << 32)
+    meter: int = Field(gt=0, lt=1 << 32)
+    executor: Literal["mqtt"] | Source
+    rated_w: int | None = Field(default=None, gt=0)
+
+    @field_validator("executor", mode="before")
+    @classmethod
+    def _executor_from_url(cls, value: Any) -> Any:
+        return Source.parse(value) if isinstance(value, str) and value != "mqtt" else value
+
+    @model_validator(mode="after")
+    def _inverter_is_rated(self) -> Self:
+        if self.executor == "mqtt":
+            return self
+        if self.executor.kind is not SourceKind.SUNSPEC:
+            raise ValueError(f"expected mqtt or sunspec://host:port/unit, found {self.executor}")
+        if self.rated_w is None:
+            raise ValueError(f"{self.executor} limits in percent: set rated_w")
+        return self
+
+
 class MeterSection(_Section):
     """One meter: its key, its dialect, its source."""
 
@@ -339,6 +376,8 @@ class BridgeConfig(_Section):
     ops: OpsSection = OpsSection()
     mqtt: MqttSection | None = None
     meter: tuple[MeterSection, ...] = Field(min_length=1)
+    commands: CommandsSection | None = None
+    device: tuple[DeviceSection, ...] = ()
 
     @model_validator(mode="after")
     def _sources_are_apart(self) -> Self:
@@ -353,6 +392,20 @@ class BridgeConfig(_Section):
         uses_mqtt = any(meter.source.kind is SourceKind.MQTT for meter in self.meter)
         if uses_mqtt and self.mqtt is None:
             raise ValueError("meters over MQTT need a section [mqtt] with the broker")
+        return self
+
+    @model_validator(mode="after")
+    def _devices_can_be_reached(self) -> Self:
+        if (self.commands is None) == bool(self.device):
+            raise ValueError("[commands] and [[device]] belong together")
+        resources = [device.resource for device in self.device]
+        if len(set(resources)) != len(resources):
+            raise ValueError("two devices with one resource")
+        strangers = {device.meter for device in self.device} - {meter.id for meter in self.meter}
+        if strangers:
+            raise ValueError(f"devices of meters that are not this bridge's: {sorted(strangers)}")
+        if self.mqtt is None and any(device.executor == "mqtt" for device in self.device):
+            raise ValueError("devices over MQTT need a section [mqtt] with the broker")
         return self
 
     @classmethod
@@ -411,7 +464,7 @@ def aes_key(text: str, what: str) -> bytes:
 
 def _apply_environment(content: dict[str, Any], environment: Mapping[str, str]) -> None:
     """Put `EG_BRIDGE_SECTION__NAME` in place of the file's value."""
-    sections = set(BridgeConfig.model_fields) - {"meter"}
+    sections = set(BridgeConfig.model_fields) - {"meter", "device"}
     for variable, value in sorted(environment.items()):
         if not variable.startswith(ENVIRONMENT_PREFIX) or variable == CONFIG_VARIABLE:
             continue
@@ -430,6 +483,7 @@ _PATH_NAMES: Final = frozenset(
         "authentication_key_file",
         "ca_file",
         "certificate_file",
+        "cursor",
         "deployment",
         "encryption_key_file",
         "export_folder",

@@ -13,9 +13,11 @@ from energy_grid.errors import EnergyGridError, RetryableError
 from energy_grid.ops import OpsServer
 from energy_grid.outbox import State
 from energy_grid.rpc import Rpc, RpcError
-from meter_bridge.assembly import Parts, readers_for
+from energy_grid.rpc_pool import open_rpc
+from meter_bridge.assembly import Parts, clock_for, readers_for
 from meter_bridge.chain import ChainPages, ChainRegistry
 from meter_bridge.clock import SkewWatch
+from meter_bridge.commands.running import commands_for
 from meter_bridge.errors import StoreUnavailableError
 from meter_bridge.pager import PagesView
 from meter_bridge.readers.base import Arrival, Reader
@@ -90,6 +92,8 @@ class Service:
             asyncio.ensure_future(self._watch_standing()),
             asyncio.ensure_future(self._watch_node()),
         ]
+        if self._config.commands is not None:
+            background.append(asyncio.ensure_future(self._command()))
         _log.info("bridge running", meters=len(self._engine.meters), readers=len(self._readers))
         try:
             await self._work([*reading, *background])
@@ -201,6 +205,13 @@ class Service:
         except RetryableError as error:
             _log.warning("meters not looked up", reason=str(error))
         return all(meter.registered is not None for meter in self._engine.meters.values())
+
+    async def _command(self) -> None:
+        """Bring devices what the chain asks of them; a connection of its own, as it reads much."""
+        rpc = open_rpc(self._config.chain.rpc_url)
+        commands = commands_for(self._config, rpc, clock_for(self._config))
+        if commands is not None:
+            await commands.run()
 
     async def _watch_pages(self) -> None:
         """Look after the pages on chain, never holding up the telegrams."""

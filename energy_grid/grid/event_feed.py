@@ -47,6 +47,10 @@ class ChainMovedError(RetryableError):
     """The chain was reorganised while it was read."""
 
 
+class EventsMissingError(RetryableError):
+    """The node left events out: what it says cannot be acted upon."""
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """What the feed saw at a block.
@@ -108,6 +112,7 @@ class EventFeed:
 
         Raises:
             ChainMovedError: the chain changed meanwhile; look again.
+            EventsMissingError: the node left events out.
             RpcError: no node answers.
         """
         head = self._rpc.block("latest")
@@ -119,7 +124,7 @@ class EventFeed:
         base, first = FeedState(), self._first_block
         if self._cursor is not None:
             base, first = self._cursor.state, self._cursor.block + 1
-        state = fold(base, self._events(first, number))
+        state = self._folded(base, first, number)
         if self._rpc.block(number)["hash"] != head["hash"]:
             raise ChainMovedError("the chain was reorganised while it was read")
         return Look(number, time, state.without_past(time))
@@ -131,12 +136,22 @@ class EventFeed:
             return
         found = self._rpc.block(block)
         base = FeedState() if self._cursor is None else self._cursor.state
-        state = fold(base, self._events(first, block))
+        state = self._folded(base, first, block)
         if self._rpc.block(block)["hash"] != found["hash"]:
             raise ChainMovedError("the chain was reorganised while it was read")
         cursor = Cursor(block, str(found["hash"]), state.without_past(int(found["timestamp"], 16)))
         self._save(cursor)
         self._cursor = cursor
+
+    def _folded(self, base: FeedState, first: int, last: int) -> FeedState:
+        try:
+            return fold(base, self._events(first, last))
+        except KeyError as error:
+            raise EventsMissingError(
+                "the node left events out",
+                expected=f"the publication of event {error}",
+                remedy="Look again, or ask a node that keeps all logs",
+            ) from error
 
     def _events(self, first: int, last: int) -> list[Event]:
         found: list[Event] = []

@@ -79,6 +79,15 @@ def model_701(injected: int, absorbed: int, *, scale: int = 0) -> list[int]:
     return body
 
 
+def model_123(scale: int = -1, length: int = 24) -> list[int]:
+    """Immediate controls: WMaxLimPct at 5, revert time at 7, enabled at 9, scale factor at 23."""
+    body = [0] * 26
+    body[:2] = [123, length]
+    body[5] = 1_000
+    body[23] = words(scale, 1)[0]
+    return body[: length + 2]
+
+
 class Inverter:
     """Serves one map until closed."""
 
@@ -88,6 +97,9 @@ class Inverter:
         self.unit = unit
         self.requests = 0
         self.refuses = False
+        self.refuses_writes = False
+        self.ignores_writes = False
+        self.written: list[tuple[int, list[int]]] = []
         self._map: list[int] = []
         self.write(*models)
         self._loop = asyncio.new_event_loop()
@@ -105,6 +117,10 @@ class Inverter:
         flat = [word for model in models for word in model]
         self._map = [0x5375, 0x6E53, *flat, 0xFFFF, 0, *([0] * MAP_WORDS)][:MAP_WORDS]
 
+    def words_at(self, place: int, count: int) -> list[int]:
+        """Words of the map, counted from its beginning."""
+        return self._map[place : place + count]
+
     def start(self) -> None:
         self._call(self._start())
 
@@ -119,9 +135,15 @@ class Inverter:
 
     async def _start(self) -> None:
         async def action(
-            _function: int, _first: int, _address: int, _count: int, current: list[int], _new: Any
+            _function: int, first: int, address: int, _count: int, current: list[int], new: Any
         ) -> ExcCodes | None:
             self.requests += 1
+            if new and (self.refuses or self.refuses_writes):
+                return ExcCodes.ILLEGAL_ADDRESS
+            if new and not self.ignores_writes:
+                place = address - first
+                self._map[place : place + len(new)] = list(new)
+                self.written.append((place, list(new)))
             current[:MAP_WORDS] = self._map
             return ExcCodes.DEVICE_BUSY if self.refuses else None
 
