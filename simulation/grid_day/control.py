@@ -8,27 +8,23 @@ themselves, on the voltage and the frequency at their own terminals, by the curv
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum
 from types import MappingProxyType
 from typing import Final, Protocol
+
+from energy_grid.grid.curves import PiecewiseCurve
+from energy_grid.grid.resources import ResourceClass
 
 NOMINAL_MILLIVOLTS: Final = 230_000
 NOMINAL_MILLIHZ: Final = 50_000
 
 
-class DeviceClass(IntEnum):
-    """Kinds of devices, numbered as the resource register on chain numbers them."""
+DeviceClass = ResourceClass
+"""Kinds of devices: those of the resource register on chain."""
 
-    PV = 0
-    WIND = 1
-    BATTERY = 2
-    EV = 3
-    HEAT_PUMP = 4
-    LOAD = 5
-    GENERATOR = 6
+Curve = PiecewiseCurve
+"""A piecewise linear curve: the chain's own, so that devices follow the same points."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,32 +218,6 @@ class Measurement:
         """The voltage that is farthest from nominal."""
         low, high = self.lowest_millivolts, self.highest_millivolts
         return low if NOMINAL_MILLIVOLTS - low > high - NOMINAL_MILLIVOLTS else high
-
-
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """A piecewise linear curve, flat beyond its ends.
-
-    Attributes:
-        points: (x, y) with rising x; without points it is zero everywhere.
-    """
-
-    points: tuple[tuple[int, int], ...] = ()
-
-    def at(self, x: int) -> int:
-        """The curve's value, rounded towards minus infinity between two points."""
-        if not self.points:
-            return 0
-        index = bisect_right(self.points, x, key=lambda point: point[0])
-        if index == 0:
-            return self.points[0][1]
-        if index == len(self.points):
-            return self.points[-1][1]
-        (x0, y0), (x1, y1) = self.points[index - 1], self.points[index]
-        return y0 + (y1 - y0) * (x - x0) // (x1 - x0)
-
-
-FLAT: Final = Curve()
 
 
 def _none() -> Mapping[DeviceClass, Curve]:

@@ -9,13 +9,15 @@ to tell what physics allows from what the chain makes of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
 import numpy as np
 
+from energy_grid.grid.curves import CurveKind
+from energy_grid.grid.default_curves import default_curve
 from energy_grid.units import BPS
 from simulation.grid_day.control import (
     NOMINAL_MILLIHZ,
@@ -32,33 +34,19 @@ from simulation.grid_day.network import Network
 from simulation.grid_day.twin import Twin
 from simulation.physics.calendar import FloatArray
 
-_Q_OF_U: Final = Curve(((9_300, 4_358), (9_700, 0), (10_300, 0), (10_700, -4_358)))
-_P_OF_U: Final = Curve(((9_000, 2_000), (9_400, BPS), (10_600, BPS), (11_000, 2_000)))
-_FEED_IN_OF_U: Final = Curve(((10_600, BPS), (11_000, 2_000)))
-_LFSM_O: Final = Curve(((200, 0), (1_500, -5_200)))
-_LFSM_U: Final = Curve(((-2_500, 9_200), (-200, 0)))
+_KINDS: Final = tuple(kind for kind in DeviceClass if kind is not DeviceClass.LOAD)
+
+
+def _defaults(kind: CurveKind) -> Mapping[DeviceClass, Curve]:
+    return {of: default_curve(kind, of, NOMINAL_MILLIHZ) for of in _KINDS}
+
 
 MANAGED_CURVES: Final = ResponseCurves(
-    volt_var=dict.fromkeys((DeviceClass.PV, DeviceClass.WIND, DeviceClass.BATTERY), _Q_OF_U),
-    volt_watt={
-        DeviceClass.PV: _FEED_IN_OF_U,
-        DeviceClass.WIND: _FEED_IN_OF_U,
-        DeviceClass.BATTERY: Curve(((9_000, 0), (9_400, BPS), (10_600, BPS), (11_000, 0))),
-        DeviceClass.EV: _P_OF_U,
-        DeviceClass.HEAT_PUMP: _P_OF_U,
-    },
-    droop={
-        DeviceClass.PV: _LFSM_O,
-        DeviceClass.WIND: _LFSM_O,
-        DeviceClass.BATTERY: Curve(((-200, BPS), (-20, 0), (20, 0), (200, -BPS))),
-        DeviceClass.EV: _LFSM_U,
-        DeviceClass.HEAT_PUMP: _LFSM_U,
-    },
+    volt_var=_defaults(CurveKind.VOLT_VAR),
+    volt_watt=_defaults(CurveKind.VOLT_WATT),
+    droop=_defaults(CurveKind.DROOP),
 )
-"""What devices of a managed zone do by themselves: the defaults of the chain for 50 Hz.
-
-Their sources stand at `contracts/libraries/DefaultCurves.sol`.
-"""
+"""What devices of a managed zone do by themselves: the chain's defaults for 50 Hz."""
 
 TARGET_LOADING: Final = 0.88
 """Lines and transformer are kept below this: a margin for what one step brings."""

@@ -11,6 +11,8 @@ scenarios: in a short window, violations fall by nine tenths or more (the whole 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -360,7 +362,6 @@ def test_step__island_without_enough_power__sheds_load_then_is_dark(strong_grid:
 
 
 def test_severity__rounds__worst_quantity_decides(evening: Twin) -> None:
-    from dataclasses import replace
 
     seen = replace(evening.step(USUAL), frequency_millihz=50_000)
     calm = replace(
