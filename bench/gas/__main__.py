@@ -17,7 +17,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from bench.gas import auction_day, big_books, coupled, oracles, pages, quotes, sealed
+from bench.gas import auction_day, big_books, coupled, oracles, pages, quotes, sealed, setpoints
 from bench.gas.people import settle_in
 from bench.gas.turn import run_turn
 from bench.gas.world import ANVIL_ARGUMENTS, build_world
@@ -106,6 +106,8 @@ def measure(console: Console) -> dict[str, int]:
         measured |= sealed.clear_hours(anvil.rpc)
         status.update("oracles")
         measured |= oracles.report_rounds(world)
+        status.update("set-points")
+        measured |= setpoints.ask_and_set(world, remaining[0])
         status.update("quotes")
         measured |= quotes.quote_slots(world)
         status.update("pages of readings")

@@ -14,13 +14,17 @@ import {Resource} from "../types/GridResources.sol";
 
 /// @notice Register and set-points alone, with the neighbours that a test gives them.
 contract GridResourcesHarness is ResourceRegister, SetPointCurves {
-    address private immutable PLACES;
+    IMeterRegistry private immutable METERS;
+    IGridOracle private immutable ORACLE;
     IAssetRegister private immutable ASSETS;
 
     mapping(uint16 zone => Nominals) private _nominals;
 
-    constructor(address authority, address places, address assets) AccessManaged(authority) {
-        PLACES = places;
+    constructor(address authority, address meters, address oracle, address assets)
+        AccessManaged(authority)
+    {
+        METERS = IMeterRegistry(meters);
+        ORACLE = IGridOracle(oracle);
         ASSETS = IAssetRegister(assets);
     }
 
@@ -29,7 +33,7 @@ contract GridResourcesHarness is ResourceRegister, SetPointCurves {
     }
 
     function _meterRegistry() internal view override returns (IMeterRegistry) {
-        return IMeterRegistry(PLACES);
+        return METERS;
     }
 
     function _assetRegister() internal view override returns (IAssetRegister) {
@@ -45,6 +49,6 @@ contract GridResourcesHarness is ResourceRegister, SetPointCurves {
     }
 
     function _gridMetricsOf(uint16 zone) internal view override returns (GridMetrics memory) {
-        return IGridOracle(PLACES).gridMetrics(zone);
+        return ORACLE.gridMetrics(zone);
     }
 }

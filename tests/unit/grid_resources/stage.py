@@ -43,7 +43,11 @@ class ResourceStage:
         self.assets = self.chain.deploy("MockAssetRegister")
         assets = self.assets.address if with_assets else ZERO
         self.grid: Contract = self.chain.deploy(
-            "GridResourcesHarness", self.manager.address, self.places.address, assets
+            "GridResourcesHarness",
+            self.manager.address,
+            self.places.address,
+            self.places.address,
+            assets,
         )
         selectors = [self.grid.abi.encode(name, 0)[:4] for name in REGISTRAR_FUNCTIONS]
         self.manager.send(
