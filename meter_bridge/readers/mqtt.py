@@ -151,7 +151,8 @@ class MqttReader:
             loop.call_soon_threadsafe(session[0].set)
 
         def wait_in_line(own: Client, message: MQTTMessage) -> None:
-            # A broker limits what it sends unacknowledged, but not every one does after a restart.
+            # Not every broker keeps to its limit of unacknowledged messages: mosquitto 2.0.11
+            # sends as many more as that limit is for each single acknowledgement.
             if session[1].qsize() >= MAX_WAITING:
                 session[0].set()  # unacknowledged, so it comes again at the next connection
             else:

@@ -233,3 +233,40 @@ def test_mqtt__no_telegram_in_a_message__acknowledged_and_next_one_read(broker: 
         assert sink.raw == TELEGRAMS[1:4]
 
     asyncio.run(scenario())
+
+
+def test_mqtt__broker_sends_beyond_its_limit__the_line_is_bounded_and_nothing_lost(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Mosquitto 2.0.11 sends 20 messages more for each one acknowledged: without our bound, all of
+    them wait in the bridge."""
+    bound = 120
+    monkeypatch.setattr("meter_bridge.readers.mqtt.MAX_WAITING", bound)
+    telegrams = [P1(unix=UNIX + n, import_wh=(n, n)).build() for n in range(150)]
+    longest = 0
+
+    async def scenario() -> None:
+        nonlocal longest
+        sink, reader = Sink(), reader_for(broker)
+
+        async def slow(arrival: Arrival) -> None:
+            nonlocal longest
+            longest = max(longest, reader._inbox.qsize())
+            await asyncio.sleep(0.004)
+            longest = max(longest, reader._inbox.qsize())
+            await sink(arrival)
+
+        task = asyncio.ensure_future(reader.run(slow))
+        await connected(reader)
+        await stop(task)  # its session stays: the broker keeps what follows
+        with Publisher(broker) as publisher:
+            for telegram in telegrams:
+                await asyncio.to_thread(publisher.publish, telegram)
+        task = asyncio.ensure_future(reader.run(slow))
+        await sink.wait_for(len(telegrams))
+        await stop(task)
+
+        assert set(sink.raw) == set(telegrams)
+
+    asyncio.run(scenario())
+    assert longest <= bound
