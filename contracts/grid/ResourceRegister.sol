@@ -2,6 +2,7 @@
 pragma solidity ^0.8.30;
 
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 import {IAssetRegister} from "../interfaces/IAssetRegister.sol";
 import {IMeterRegistry} from "../interfaces/IMeterRegistry.sol";
@@ -35,18 +36,13 @@ abstract contract ResourceRegister is IResourceRegister, AccessManaged {
         returns (uint32 resourceId)
     {
         // Check
-        (uint32 meterId, MeterInfo memory meter) = _ownBinding(resource);
-        bool feedsBack = resource.kind == ResourceClass.BATTERY
-            || (resource.kind == ResourceClass.EV && resource.ratings.ratedExportW != 0);
-        if (feedsBack && meter.kind != MeterKind.CONNECTION_WITH_STORAGE) {
-            revert StorageNotDeclared(meterId);
-        }
+        uint256 assetId = resource.assetId;
+        (uint32 meterId, MeterInfo memory meter) = _ownBinding(resource.meterId, assetId);
         ResourceRatings memory ratings = resource.ratings;
-        _checkRatings(ratings);
         IdList list = _ofMeter[meterId];
         uint256 count = list.length();
         if (count == IdListLib.LONGEST) revert TooManyResources(meterId, IdListLib.LONGEST);
-        _checkConnection(list, 0, ratings, meter);
+        _check(resource.kind, ratings, meterId, meter, 0);
 
         // Effect
         resourceId = ++_resourceCount;
@@ -57,11 +53,11 @@ abstract contract ResourceRegister is IResourceRegister, AccessManaged {
                 meter.zone,
                 resource.kind,
                 ResourceState.ACTIVE,
-                resource.assetId != 0
+                assetId != 0
             ),
             ratings: ResourceWordsLib.packRatings(ratings, block.timestamp)
         });
-        if (resource.assetId != 0) _assets[resourceId] = resource.assetId;
+        if (assetId != 0) _assets[resourceId] = assetId;
         _ofMeter[meterId] = list.withAdded(resourceId, count);
         emit ResourceRegistered(
             resourceId,
@@ -69,7 +65,7 @@ abstract contract ResourceRegister is IResourceRegister, AccessManaged {
             msg.sender,
             meter.zone,
             resource.kind,
-            resource.assetId,
+            assetId,
             ratings
         );
     }
@@ -78,23 +74,13 @@ abstract contract ResourceRegister is IResourceRegister, AccessManaged {
     function changeResource(uint32 resourceId, ResourceRatings calldata ratings) external {
         // Check
         ResourceWords memory words = _ownWords(resourceId);
-        (uint32 meterId, MeterInfo memory meter) = _ownBinding(
-            NewResource({
-                kind: words.kind(),
-                meterId: words.hasAsset() ? 0 : words.meterId(),
-                assetId: _assets[resourceId],
-                ratings: ratings
-            })
-        );
-        // An asset may have moved to another connection: that is another resource.
-        if (meterId != words.meterId()) revert MeterOutOfUse(words.meterId(), meter.status);
-        if (
-            words.kind() == ResourceClass.EV && ratings.ratedExportW != 0
-                && meter.kind != MeterKind.CONNECTION_WITH_STORAGE
-        ) revert StorageNotDeclared(meterId);
+        uint256 assetId = _assets[resourceId];
+        (uint32 meterId, MeterInfo memory meter) =
+            _ownBinding(assetId == 0 ? words.meterId() : 0, assetId);
+        if (meterId != words.meterId()) revert AssetMoved(assetId, meterId, words.meterId());
+        if (meter.zone != words.zone()) revert MeterMoved(meterId, meter.zone, words.zone());
         ResourceRatings memory newRatings = ratings;
-        _checkRatings(newRatings);
-        _checkConnection(_ofMeter[meterId], resourceId, newRatings, meter);
+        _check(words.kind(), newRatings, meterId, meter, resourceId);
 
         // Effect
         _resources[resourceId].ratings = ResourceWordsLib.packRatings(newRatings, block.timestamp);
@@ -206,13 +192,12 @@ abstract contract ResourceRegister is IResourceRegister, AccessManaged {
     }
 
     /// @dev The caller's meter, directly or by an asset: an active connection.
-    function _ownBinding(NewResource memory resource)
+    function _ownBinding(uint32 givenMeterId, uint256 assetId)
         private
         view
         returns (uint32 meterId, MeterInfo memory meter)
     {
-        meterId = resource.meterId;
-        uint256 assetId = resource.assetId;
+        meterId = givenMeterId;
         if ((meterId == 0) == (assetId == 0)) revert BindingNotSingle(meterId, assetId);
         if (assetId != 0) {
             IAssetRegister assets = _assetRegister();
@@ -229,36 +214,23 @@ abstract contract ResourceRegister is IResourceRegister, AccessManaged {
         if (meter.kind == MeterKind.PRODUCTION) revert NotAConnection(meterId);
     }
 
-    function _checkRatings(ResourceRatings memory ratings) private pure {
-        uint256 larger = ratings.ratedImportW > ratings.ratedExportW
-            ? ratings.ratedImportW
-            : ratings.ratedExportW;
-        if (larger == 0) revert NoPower();
-        _checkLimit("ratedW", larger, ResourceWordsLib.MAX_RATED_W);
-        _checkLimit("ratedVa", ratings.ratedVa, ResourceWordsLib.MAX_RATED_VA);
-        _checkLimit("rampWPerSecond", ratings.rampWPerSecond, ResourceWordsLib.MAX_RATED_W);
-        if (ratings.ratedVa != 0 && ratings.ratedVa < larger) {
-            revert ApparentBelowActive(ratings.ratedVa, larger);
-        }
-        uint256 latest = ratings.availableFrom > ratings.availableTo
-            ? ratings.availableFrom
-            : ratings.availableTo;
-        if (latest >= SLOTS_PER_DAY) revert QuarterOutOfRange(latest, SLOTS_PER_DAY - 1);
-    }
-
-    function _checkLimit(bytes32 field, uint256 given, uint256 allowed) private pure {
-        if (given > allowed) revert RatingAboveLimit(field, given, allowed);
-    }
-
-    /// @dev The connection carries `ratings` beside the other resources of `list`; frozen ones keep their place.
-    function _checkConnection(
-        IdList list,
-        uint32 exceptId,
+    /// @dev Ratings make sense, and the connection carries them beside its other resources; frozen ones keep their place.
+    /// @param exceptId the resource that these ratings are to replace; 0 if none
+    function _check(
+        ResourceClass kind,
         ResourceRatings memory ratings,
-        MeterInfo memory meter
+        uint32 meterId,
+        MeterInfo memory meter,
+        uint32 exceptId
     ) private view {
         uint256 importW = ratings.ratedImportW;
         uint256 exportW = ratings.ratedExportW;
+        bool feedsBack = kind == ResourceClass.BATTERY || (kind == ResourceClass.EV && exportW != 0);
+        if (feedsBack && meter.kind != MeterKind.CONNECTION_WITH_STORAGE) {
+            revert StorageNotDeclared(meterId);
+        }
+        _checkRatings(ratings, Math.max(importW, exportW));
+        IdList list = _ofMeter[meterId];
         for (uint256 i; i < IdListLib.LONGEST; ++i) {
             uint32 id = list.at(i);
             if (id == 0) break;
@@ -273,6 +245,22 @@ abstract contract ResourceRegister is IResourceRegister, AccessManaged {
         if (exportW > meter.ratedExportW) {
             revert ExportAboveConnection(exportW, meter.ratedExportW);
         }
+    }
+
+    function _checkRatings(ResourceRatings memory ratings, uint256 larger) private pure {
+        if (larger == 0) revert NoPower();
+        _checkLimit("ratedW", larger, ResourceWordsLib.MAX_RATED_W);
+        _checkLimit("ratedVa", ratings.ratedVa, ResourceWordsLib.MAX_RATED_VA);
+        _checkLimit("rampWPerSecond", ratings.rampWPerSecond, ResourceWordsLib.MAX_RATED_W);
+        if (ratings.ratedVa != 0 && ratings.ratedVa < larger) {
+            revert ApparentBelowActive(ratings.ratedVa, larger);
+        }
+        uint256 latest = Math.max(ratings.availableFrom, ratings.availableTo);
+        if (latest >= SLOTS_PER_DAY) revert QuarterOutOfRange(latest, SLOTS_PER_DAY - 1);
+    }
+
+    function _checkLimit(bytes32 field, uint256 given, uint256 allowed) private pure {
+        if (given > allowed) revert RatingAboveLimit(field, given, allowed);
     }
 
     function _move(uint32 resourceId, ResourceState from, ResourceState to) private {

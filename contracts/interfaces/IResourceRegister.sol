@@ -61,6 +61,10 @@ interface IResourceRegister {
     error NotResourceOwner(address caller, address owner);
     /// @notice A resource stands behind an active meter.
     error MeterOutOfUse(uint32 meterId, MeterStatus status);
+    /// @notice The asset stands behind another meter now: withdraw this resource and register anew.
+    error AssetMoved(uint256 assetId, uint32 meterId, uint32 registeredMeterId);
+    /// @notice The meter lies in another zone now: withdraw this resource and register anew.
+    error MeterMoved(uint32 meterId, uint16 zone, uint16 registeredZone);
     /// @notice A PRODUCTION meter settles nothing: bind the resource to the connection it stands behind.
     error NotAConnection(uint32 meterId);
     /// @notice What stores energy and feeds it in again stands only behind a CONNECTION_WITH_STORAGE, or its export would mint

@@ -203,8 +203,10 @@ def test_is_active__asset_sold_moved_or_burnt__no_longer(
     stage.assets.send(GOVERNOR, "set", 5, *(binding or ("0x" + "00" * 20, 0)))
 
     assert not stage.resource(1).is_active
-    with pytest.raises(Refused):
+    with pytest.raises(Refused) as refused:
         stage.change(1, BOB, energy_wh=1)
+    named = {None: "", (ALICE, ALICES_METER): "NotAssetOwner", (BOB, BOBS_METER): "AssetMoved"}
+    assert refused.value.name == named[binding]
     stage.grid.send(BOB, "withdrawResource", 1)
     assert stage.of_meter() == []
 
@@ -304,6 +306,16 @@ def test_change__meter_out_of_use__refused_but_leaving_works(stage: ResourceStag
     assert event.arguments == {"resourceId": 1, "meterId": ALICES_METER, "by": ALICE}
     assert stage.resource(1).state is ResourceState.WITHDRAWN
     assert not stage.resource(1).is_active
+
+
+def test_change__meter_in_another_zone__refused_but_leaving_works(stage: ResourceStage) -> None:
+    stage.register()
+    stage.set_meter(ALICES_METER, ALICE, zone=ZONE + 1)
+
+    with refusal("MeterMoved", meterId=ALICES_METER, zone=ZONE + 1, registeredZone=ZONE):
+        stage.change(1, energy_wh=1)
+    stage.grid.send(ALICE, "withdrawResource", 1)
+    assert stage.resource(stage.register()).zone == ZONE + 1
 
 
 def test_withdraw__twice__refused_and_the_id_is_never_used_again(stage: ResourceStage) -> None:
