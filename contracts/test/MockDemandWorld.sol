@@ -4,9 +4,11 @@ pragma solidity ^0.8.30;
 import {Resource, ResourceClass} from "../types/GridResources.sol";
 import {GridState} from "../types/GridStates.sol";
 import {MeterInfo} from "../types/MeterInfo.sol";
+import {SetPoint} from "../types/SetPoints.sol";
 import {ZoneState} from "../types/Settlement.sol";
 
-/// @notice What `DemandResponse` asks of its neighbours, as a test says: resources, states, meters and operators.
+/// @notice What `DemandResponse` asks of its neighbours, as a test says: resources, states, meters and operators;
+/// and what a bridge asks of grid management.
 contract MockDemandWorld {
     error UnknownResource(uint256 resourceId);
 
@@ -16,6 +18,7 @@ contract MockDemandWorld {
     mapping(uint16 zone => address) private _operators;
     mapping(address owner => uint32[2]) private _metersOf;
     mapping(uint32 meterId => uint16) private _zoneOf;
+    SetPoint private _setPoint;
 
     function addMeter(address owner, uint32 connectionId, uint32 productionId, uint16 zone)
         external
@@ -47,6 +50,20 @@ contract MockDemandWorld {
         (_states[zone], _updatedAt[zone]) = (state, updatedAt);
     }
 
+    function setSetPoint(
+        int256 lowestW,
+        int256 highestW,
+        int256 droopW,
+        int256 reactiveVar,
+        uint40 basedOn
+    ) external {
+        _setPoint.lowestW = lowestW;
+        _setPoint.highestW = highestW;
+        _setPoint.droopW = droopW;
+        _setPoint.reactiveVar = reactiveVar;
+        _setPoint.basedOn = basedOn;
+    }
+
     function setOperator(uint16 zone, address operator) external {
         _operators[zone] = operator;
     }
@@ -71,6 +88,10 @@ contract MockDemandWorld {
 
     function gridState(uint16 zone) external view returns (GridState, uint40, uint40) {
         return (_states[zone], 0, _updatedAt[zone]);
+    }
+
+    function setpoint(uint32) external view returns (SetPoint memory) {
+        return _setPoint;
     }
 
     function zoneState(uint16 zone) external view returns (ZoneState memory state) {

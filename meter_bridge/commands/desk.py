@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final, Protocol
 
 import structlog
 
 from energy_grid.grid.schedule import Schedule
+from energy_grid.grid.setpoints import SetPoint
 from meter_bridge.commands.orders import Answer, Order, Standing, next_order, order_of
 from meter_bridge.errors import SourceError
 
@@ -67,13 +69,19 @@ class Desk:
     counters: DeskCounters = field(default_factory=DeskCounters)
     standings: dict[int, Standing] = field(default_factory=dict)
 
-    async def step(self, schedules: Mapping[int, Schedule], now: int, seen_at: int) -> None:
+    async def step(
+        self,
+        schedules: Mapping[int, Schedule],
+        now: int,
+        seen_at: int,
+        set_points: Mapping[int, SetPoint] = MappingProxyType({}),
+    ) -> None:
         """Bring every device what it has to be told now; one that is away holds up no other."""
         due = []
         for resource, schedule in schedules.items():
             if resource not in self.executors:
                 continue
-            wanted = order_of(schedule, now, seen_at, self.lease_seconds)
+            wanted = order_of(schedule, now, seen_at, self.lease_seconds, set_points.get(resource))
             order = next_order(self.standing(resource), wanted, now, self.resend_seconds)
             if order is not None:
                 due.append(order)

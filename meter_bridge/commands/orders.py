@@ -13,8 +13,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from energy_grid.grid.schedule import Command, PayloadType, Schedule
+from energy_grid.grid.setpoints import SetPoint
 
 ORDER_VERSION: Final = 1
+SET_POINT: Final = "set-point"
+"""Stands among an order's commands when the curves of the grid speak in it."""
 _ID_DIGITS: Final = 16
 MAX_ANSWER_BYTES: Final = 1_024
 
@@ -32,6 +35,7 @@ class Order:
         level: 0 to 3, as the household agreed.
         price_per_kwh: base units of the settlement token; a signal.
         delta_w: to be added to what it would do, positive feeds in.
+        reactive_var: reactive power to hold, positive feeds in.
         commands: ids of the commands behind it.
     """
 
@@ -43,6 +47,7 @@ class Order:
     level: int | None = None
     price_per_kwh: int | None = None
     delta_w: int | None = None
+    reactive_var: int | None = None
     commands: tuple[str, ...] = ()
 
     @property
@@ -59,6 +64,7 @@ class Order:
             self.level,
             self.price_per_kwh,
             self.delta_w,
+            self.reactive_var,
             self.commands,
         )
 
@@ -105,7 +111,13 @@ class Answer:
         )
 
 
-def order_of(schedule: Schedule, now: int, seen_at: int, lease_seconds: int) -> Order:
+def order_of(
+    schedule: Schedule,
+    now: int,
+    seen_at: int,
+    lease_seconds: int,
+    set_point: SetPoint | None = None,
+) -> Order:
     """What a resource has to be told now.
 
     Several commands join: the tightest limits, the highest level, the newest price, the sum of
@@ -116,31 +128,41 @@ def order_of(schedule: Schedule, now: int, seen_at: int, lease_seconds: int) -> 
         now: unix seconds.
         seen_at: time of the newest block that was read.
         lease_seconds: how long an order holds without the chain.
+        set_point: what the curves ask at the moment; not counted if it rests on no value.
     """
     latest = seen_at + lease_seconds
     commands = schedule.now if latest > now else ()
+    if set_point is not None and (set_point.based_on == 0 or latest <= now):
+        set_point = None
+    imports = _values(commands, PayloadType.IMPORT_CAPACITY_LIMIT)
+    exports = _values(commands, PayloadType.EXPORT_CAPACITY_LIMIT)
+    deltas = _values(commands, PayloadType.DISPATCH_SETPOINT_RELATIVE)
+    if set_point is not None:
+        imports.append(-set_point.lowest_w)
+        exports.append(set_point.highest_w)
+        deltas.append(set_point.droop_w)
     ends = [command.ends_at for command in commands]
     return Order(
         resource=schedule.ven,
         issued_at=now,
         expires_at=min([*ends, max(latest, now)]),
-        import_limit_w=_least(commands, PayloadType.IMPORT_CAPACITY_LIMIT),
-        export_limit_w=_least(commands, PayloadType.EXPORT_CAPACITY_LIMIT),
+        import_limit_w=min(imports, default=None),
+        export_limit_w=min(exports, default=None),
         level=max(_values(commands, PayloadType.SIMPLE), default=None),
         price_per_kwh=next(iter(_values(commands, PayloadType.PRICE)[::-1]), None),
-        delta_w=sum(deltas)
-        if (deltas := _values(commands, PayloadType.DISPATCH_SETPOINT_RELATIVE))
-        else None,
-        commands=tuple(sorted(command.command_id for command in commands)),
+        delta_w=sum(deltas) if deltas else None,
+        reactive_var=None if set_point is None else set_point.reactive_var,
+        commands=tuple(
+            sorted(
+                [command.command_id for command in commands]
+                + ([] if set_point is None else [SET_POINT])
+            )
+        ),
     )
 
 
 def _values(commands: tuple[Command, ...], kind: PayloadType) -> list[int]:
     return [command.value for command in commands if command.payload_type is kind]
-
-
-def _least(commands: tuple[Command, ...], kind: PayloadType) -> int | None:
-    return min(_values(commands, kind), default=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
 from energy_grid.artifacts import BUILD_FILE, Artifacts
 from energy_grid.contracts import Contract, abi_of
 from energy_grid.deployments import Deployment
-from energy_grid.errors import RetryableError
+from energy_grid.errors import EnergyGridError
+from energy_grid.feeds import FeedStatus
 from energy_grid.grid.event_feed import EventFeed, Look, schedules
-from energy_grid.rpc import Rpc, RpcError
+from energy_grid.grid.setpoints import SetPoint
+from energy_grid.rpc import Rpc
 from meter_bridge.clock import Clock
 from meter_bridge.commands.desk import Desk, Executor
 from meter_bridge.commands.mqtt import MqttOrders
@@ -39,6 +41,7 @@ class Commands:
         feed: makes the event feed; called once a node answers.
         zones: zone of each resource, likewise.
         lookup: `dispatchOf`, None without flexibility.
+        set_point: what the curves ask of a resource at a block, None without grid management.
         desk: the devices.
         clock: what time it is.
     """
@@ -47,6 +50,7 @@ class Commands:
     feed: Callable[[], EventFeed]
     zones: Callable[[], dict[int, int]]
     lookup: Callable[[int, int, int], tuple[int, int]] | None
+    set_point: Callable[[int, int], SetPoint] | None
     desk: Desk
     clock: Clock
 
@@ -62,7 +66,8 @@ class Commands:
                         feed = await asyncio.to_thread(self.feed)
                     zones = zones or await asyncio.to_thread(self.zones)
                     look = await asyncio.to_thread(feed.look)
-                except (RetryableError, RpcError) as error:
+                except EnergyGridError as error:
+                    # Whatever is wrong here, meters are read and signed all the same.
                     _log.warning("grid not read", reason=str(error))
                 if look is not None and zones:
                     await self._tell(look, zones)
@@ -74,9 +79,15 @@ class Commands:
         try:
             now = await asyncio.to_thread(lambda: int(self.clock.now(fresh=True)))
             told = await asyncio.to_thread(schedules, look, zones, self.lookup, now)
-            await self.desk.step(told, now, look.time)
-        except (RetryableError, RpcError) as error:
+            points = await asyncio.to_thread(self._set_points, look)
+            await self.desk.step(told, now, look.time, points)
+        except EnergyGridError as error:
             _log.warning("devices not told", reason=str(error))
+
+    def _set_points(self, look: Look) -> dict[int, SetPoint]:
+        if self.set_point is None:
+            return {}
+        return {one: self.set_point(one, look.block) for one in self.desk.executors}
 
 
 def commands_for(config: BridgeConfig, rpc: Rpc, clock: Clock) -> Commands | None:
@@ -110,6 +121,12 @@ def commands_for(config: BridgeConfig, rpc: Rpc, clock: Clock) -> Commands | Non
         power_w, request = flexibility.call("dispatchOf", resource, slot, block=block)
         return int(power_w), int(request)
 
+    grid = next((one for one in followed if one.name == GRID), None)
+
+    def set_point_of(resource: int, block: int) -> SetPoint:
+        assert grid is not None
+        return set_point_from(grid.call("setpoint", resource, block=block))
+
     return Commands(
         section=section,
         feed=lambda: EventFeed(
@@ -120,8 +137,21 @@ def commands_for(config: BridgeConfig, rpc: Rpc, clock: Clock) -> Commands | Non
             for device in config.device
         },
         lookup=None if flexibility is None else power_of,
+        set_point=None if grid is None else set_point_of,
         desk=desk_for(config, section),
         clock=clock,
+    )
+
+
+def set_point_from(found: Any) -> SetPoint:
+    """The answer of `setpoint`."""
+    return SetPoint(
+        lowest_w=int(found.lowestW),
+        highest_w=int(found.highestW),
+        droop_w=int(found.droopW),
+        reactive_var=int(found.reactiveVar),
+        based_on=int(found.basedOn),
+        status=FeedStatus(int(found.status)),
     )
 
 

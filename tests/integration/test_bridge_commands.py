@@ -10,6 +10,8 @@ from types import SimpleNamespace
 import pytest
 
 from energy_grid.deployments import Deployment
+from energy_grid.errors import FatalError
+from energy_grid.grid.setpoints import SetPoint
 from meter_bridge.clock import ChainClock
 from meter_bridge.commands.orders import Answer, Order
 from meter_bridge.commands.running import Commands, commands_for
@@ -142,6 +144,21 @@ def test_commands__from_publication_to_order_and_back_to_free(
     assert (tmp_path / "commands.json").exists()
 
 
+def test_commands__with_grid_management__the_set_point_is_part_of_the_order(
+    street: Street, tmp_path: Path, deployed: dict[str, tuple[str, str]]
+) -> None:
+    deployed["GridManagement"] = ("MockDemandWorld", street.world.address)
+    street.send(street.operator, street.world, "setSetPoint", -2_000, 4_500, -100, 300, 77)
+    commands = commands_for(config_of(street, tmp_path), street.rpc, ChainClock(street.rpc))
+    assert commands is not None
+    device = Device()
+    commands.desk.executors = {PV: device}
+
+    run(commands, device, (lambda: None, 1))
+
+    assert device.orders[0].asks == (2_000, 4_500, None, None, -100, 300, ("set-point",))
+
+
 def test_commands__node_away__goes_on_when_it_is_back(
     street: Street, tmp_path: Path, deployed: dict[str, tuple[str, str]]
 ) -> None:
@@ -157,6 +174,28 @@ def test_commands__node_away__goes_on_when_it_is_back(
     run(commands, device, (lambda: None, 0), (back, 1))
 
     assert device.orders[0].is_free
+
+
+def test_commands__resource_that_does_not_exist__told_nothing_and_goes_on(
+    street: Street, tmp_path: Path, deployed: dict[str, tuple[str, str]]
+) -> None:
+    commands = commands_for(config_of(street, tmp_path), street.rpc, ChainClock(street.rpc))
+    assert commands is not None
+    device, asked = Device(), 0
+    commands.desk.executors = {PV: device}
+
+    def set_point(_resource: int, _block: int) -> SetPoint:
+        nonlocal asked
+        asked += 1
+        if asked < 3:
+            raise FatalError("UnknownResource")
+        return SetPoint(-1, 1)
+
+    commands.set_point = set_point
+
+    run(commands, device, (lambda: None, 1))
+
+    assert asked >= 3
 
 
 def test_commands__nothing_deployed_to_follow__refused(

@@ -23,6 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from energy_grid.grid.schedule import Command, GridState, PayloadType, Program, Schedule
+from energy_grid.grid.setpoints import SetPoint
 from meter_bridge.commands.desk import Desk
 from meter_bridge.commands.orders import Answer, Order, Standing, next_order, order_of
 from meter_bridge.commands.sunspec import limit_steps
@@ -59,7 +60,7 @@ def test_order__nothing_asked__free() -> None:
     order = told()
 
     assert order.is_free
-    assert order.asks == (None, None, None, None, None, ())
+    assert order.asks == (None, None, None, None, None, None, ())
 
 
 def test_order__several_commands__the_tightest_of_each() -> None:
@@ -83,6 +84,41 @@ def test_order__limit_of_nothing__is_not_no_limit() -> None:
     order = told(command(value=0), command(PayloadType.DISPATCH_SETPOINT_RELATIVE, 0, 2))
 
     assert (order.export_limit_w, order.delta_w) == (0, 0)
+
+
+POINT = SetPoint(-4_000, 3_000, droop_w=-250, reactive_var=-800, based_on=NOW)
+
+
+def test_order__set_point_alone__asked_until_the_lease_ends() -> None:
+    order = order_of(plan(), NOW, NOW, LEASE, POINT)
+
+    assert order.asks == (4_000, 3_000, None, None, -250, -800, ("set-point",))
+    assert order.expires_at == NOW + LEASE
+
+
+@pytest.mark.parametrize(("limit_w", "told_w"), [(1_000, 1_000), (3_500, 3_000)])
+def test_order__set_point_and_event__the_tighter_limit_and_both_deltas(
+    limit_w: int, told_w: int
+) -> None:
+    dispatch = command(PayloadType.DISPATCH_SETPOINT_RELATIVE, 400, 2)
+
+    order = order_of(plan(command(value=limit_w), dispatch), NOW, NOW, LEASE, POINT)
+
+    assert (order.export_limit_w, order.import_limit_w) == (told_w, 4_000)
+    assert (order.delta_w, order.reactive_var, len(order.commands)) == (150, -800, 3)
+
+
+def test_order__set_point_on_no_value_or_chain_away__not_counted() -> None:
+    assert order_of(plan(), NOW, NOW, LEASE, replace(POINT, based_on=0)).is_free
+    assert order_of(plan(), NOW, NOW - LEASE, LEASE, POINT).is_free
+
+
+def test_next__set_point_of_a_new_round_with_the_same_values__nothing_to_tell() -> None:
+    order = order_of(plan(), NOW, NOW, LEASE, POINT)
+    standing = Standing(order, NOW, Answer(PV, order.order_id, True))
+    again = order_of(plan(), NOW + 60, NOW + 60, LEASE, replace(POINT, based_on=NOW + 60))
+
+    assert next_order(standing, again, NOW + 60, RESEND) is None
 
 
 @pytest.mark.parametrize(
