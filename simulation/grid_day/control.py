@@ -140,7 +140,7 @@ class DeviceState:
         device_id: which device.
         power_w: mean active power over the step.
         reactive_var: reactive power, positive when it is fed in and lifts the voltage.
-        usual_w: what it does now if nobody asks for anything else.
+        usual_w: what it does if nobody asks for anything else: its market position, if it has one.
         lowest_w: lowest power that it is able to now.
         highest_w: highest power that it is able to now.
         offered_up_w: how far above `usual_w` its owner lets it be pushed (less draw, more feed-in).

@@ -9,6 +9,7 @@ step's mean powers gives voltages, loadings and losses; devices and registers co
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -229,11 +230,10 @@ class Twin:
                 continue
             place = self.arrays.connection[row]
             outlook = device.outlook(moment, float(surplus[place]))
+            if (positions := self._plan.get(row + 1)) is not None:
+                outlook = _as_planned(outlook, positions[slot])
             command = commands.devices.get(row + 1, nothing)
-            wish: float | None = command.planned_w
-            if wish is None and (positions := self._plan.get(row + 1)) is not None:
-                wish = positions[slot]
-            power = outlook.usual if wish is None else float(wish)
+            power = outlook.usual if command.planned_w is None else float(command.planned_w)
             if command.lowest_w is not None:
                 power = max(power, float(command.lowest_w))
             if command.highest_w is not None:
@@ -424,6 +424,19 @@ class Twin:
                 battery_stored_wh=sum(d.stored_wh for d in self.devices if isinstance(d, Battery)),
             ),
         )
+
+
+def _as_planned(outlook: Outlook, position_w: int | None) -> Outlook:
+    """What is usual is the market position, and offers are counted from there."""
+    if position_w is None:
+        return outlook
+    usual = max(outlook.lowest, min(outlook.highest, float(position_w)))
+    return replace(
+        outlook,
+        usual=usual,
+        up=max(0.0, outlook.usual + outlook.up - usual),
+        down=max(0.0, usual - outlook.usual + outlook.down),
+    )
 
 
 def _sum_by(place: IntArray, values: FloatArray, count: int) -> FloatArray:
