@@ -20,6 +20,7 @@ from simulation.grid_day.errors import GridDayError
 from simulation.market_day.chain import Call, Chain
 from simulation.market_day.fleet import REGISTER_WIDTH_WH
 from simulation.market_day.keys import key_of
+from simulation.market_day.residuals import Kind, Residual
 from simulation.meters.registers import start_registers
 
 _NARROW_MAX_RATED_W: Final = 59_578
@@ -154,6 +155,18 @@ class MeterHall:
                     found=[event.name for event in self._contract.decode_logs(receipt)],
                 )
         self.readings += SLOTS_PER_DAY * len(receipts)
+
+    def residuals(self) -> list[Residual]:
+        """Registers on chain against what the meters counted, over both registers of all meters."""
+        latest = self._chain.read(
+            [(self._contract, "latestReading", (meter.meter_id,)) for meter in self._meters]
+        )
+        off = sum(
+            abs(int(reading.importWh) - meter.import_wh)
+            + abs(int(reading.exportWh) - meter.export_wh)
+            for meter, reading in zip(self._meters, latest, strict=True)
+        )
+        return [Residual(Kind.ENERGY, "registers on chain - registers of the meters", off)]
 
     def _signed_day(
         self, meter: _Meter, midnight_slot: int, energies: DayEnergies

@@ -14,9 +14,9 @@ from energy_grid.contracts import Contracts
 from energy_grid.deployment import Journal, LocalSigner, Parameters, Plan, deploy
 from energy_grid.deployment.journal import open_deployment
 from energy_grid.rpc import Rpc
+from simulation.grid_day.chain_gas import MeteredChain
 from simulation.grid_day.errors import GridDayError
 from simulation.market_day.anvil import CHAIN_ID
-from simulation.market_day.chain import Chain
 from simulation.market_day.keys import key_of
 
 PARAMETERS: Final = "standard"
@@ -70,7 +70,7 @@ class GridDayKeys:
         return (*services, *self.operators.values(), *self.members.values())
 
 
-def open_chain(rpc: Rpc, keys: GridDayKeys, deployment_file: Path) -> Chain:
+def open_chain(rpc: Rpc, keys: GridDayKeys, deployment_file: Path) -> MeteredChain:
     """Give everybody coins for gas and deploy, with the very code of `ape run deploy`.
 
     Raises:
@@ -85,7 +85,7 @@ def open_chain(rpc: Rpc, keys: GridDayKeys, deployment_file: Path) -> Chain:
             for account in keys.everybody()
         ]
     )
-    return Chain(rpc, _deploy(rpc, keys, deployment_file), CHAIN_ID)
+    return MeteredChain(rpc, _deploy(rpc, keys, deployment_file), CHAIN_ID)
 
 
 def _deploy(rpc: Rpc, keys: GridDayKeys, file: Path) -> Contracts:

@@ -9,10 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from energy_grid.units import BPS
 from simulation.grid_day.chain_oracle import ZoneValues
 from simulation.grid_day.control import NOMINAL_MILLIVOLTS, GridLayout, Measurement
 
 BUSBAR_FEEDER: Final = 0
+LOADED_BPS: Final = 8_000
+"""Loading at which ALERT begins."""
+LOW_VOLTAGE_BPS: Final = 9_500
+"""Voltage at which ALERT begins, in 1/10,000 of nominal."""
 
 
 @dataclass(frozen=True)
@@ -48,15 +53,37 @@ class ChainZone:
     def values(self, seen: Measurement) -> ZoneValues:
         """What the zone's instruments show."""
         powers = [seen.connection_w[place] for place in self.connection_places]
+        # The transformer is the way to the rest of the grid of every zone.
         loadings = [seen.line_loading_bps[place] for place in self.line_places]
-        if self.feeder == BUSBAR_FEEDER:
-            loadings.append(seen.transformer_loading_bps)
+        loadings.append(seen.transformer_loading_bps)
         return ZoneValues(
             demand_w=-sum(power for power in powers if power < 0),
             supply_w=sum(power for power in powers if power > 0),
             frequency_millihz=seen.frequency_millihz,
             voltage_millivolts=furthest([seen.bus_millivolts[place] for place in self.bus_places]),
             line_loading_bps=max(loadings, default=0),
+        )
+
+    def draws_too_much(
+        self, layout: GridLayout, seen: Measurement, held_w: int = 0, all_held_w: int = 0
+    ) -> bool:
+        """Whether a line of the zone or the transformer is loaded by draw, or the voltage low.
+
+        Args:
+            layout: the grid.
+            seen: what the instruments show.
+            held_w: draw that the zone's devices are kept from, and would have.
+            all_held_w: the same of all zones.
+        """
+        coming_w = seen.transformer_flow_w + all_held_w
+        if coming_w * BPS >= layout.transformer_w * LOADED_BPS:
+            return True
+        voltage = furthest([seen.bus_millivolts[place] for place in self.bus_places])
+        if voltage and voltage * BPS <= NOMINAL_MILLIVOLTS * LOW_VOLTAGE_BPS:
+            return True
+        return any(
+            (seen.line_flow_w[place] + held_w) * BPS >= layout.lines[place].rated_w * LOADED_BPS
+            for place in self.line_places
         )
 
 

@@ -14,8 +14,8 @@ from simulation.physics.calendar import FloatArray, IntArray
 
 _SECONDS_PER_HOUR: Final = 3_600
 _WEEKEND: Final = (5, 6)
-SIMILAR_DAYS: Final = 10
-"""Days of the same class that a baseline is the median of."""
+SIMILAR_DAYS: Final = 11
+"""Days of the same class that are on record: ten of them are final when offers are made."""
 _VARIATION: Final = 0.05
 """From one day on record to the next a household's energies differ by so much, evenly."""
 

@@ -1,8 +1,8 @@
 """What owners offer and what is called when: pure, the same whether a chain keeps the book or not.
 
-Shortly before a quarter hour ends every owner says what its devices can give in the next one.
-A need is called for the quarter hour that runs; shortly before its end what is called, and what is
-still lacking, is called again for the next one, so that nothing falls back in between.
+Owners offer a day ahead, for parts of the day, what their panels and batteries can give on a usual
+day. A zone has one event a slot: shortly before a slot ends all that the next one will need is
+called; within a slot a zone calls at once if it has not called yet.
 """
 
 from __future__ import annotations
@@ -10,30 +10,35 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
+
+import numpy as np
 
 from energy_grid.slots import slot_of, slot_start
 from simulation.grid_day.balancing import Direction, Need
 from simulation.grid_day.control import DeviceClass, DeviceSpec, Measurement
 
-OFFER_BEFORE_SECONDS: Final = 240
-"""Offers for the next quarter hour are placed this long before it."""
 RENEW_BEFORE_SECONDS: Final = 120
-"""What is called is renewed this long before the next quarter hour."""
-SETTLING_SECONDS: Final = 120
-"""After a call devices are given this long to act before a zone calls again."""
+"""What the next slot needs is called this long before it."""
+PARTS: Final = 4
+"""Offers a meter and direction: both together are the 8 that a meter may make a day."""
 LEAST_OFFER_W: Final = 500
 _STEP_W: Final = 100
 _UNITS_PER_CENT: Final = 10_000
 """Of a settlement token of six decimals."""
 _PRICE_STRIDE: Final = 3_787
 _PRICE_STEP: Final = 100
-_NOT_OFFERED: Final = frozenset({DeviceClass.LOAD, DeviceClass.GENERATOR})
+_CERTAIN_SHARE: Final = 0.2
+"""An owner offers what it can give in four fifths of the window on a usual day."""
+OFFERED_CLASSES: Final = frozenset({DeviceClass.PV, DeviceClass.BATTERY})
+"""Cars and heat pumps only shift their draw, which no baseline of a single slot pays for: they take
+part in demand response instead."""
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What one device can give in one quarter hour.
+    """What one device can give over some slots.
 
     Attributes:
         device_id: the device.
@@ -42,7 +47,8 @@ class Offer:
         direction: which way.
         power_w: how much, in whole steps of 100 W.
         price_per_kwh: least price, units per kWh.
-        slot: when.
+        from_slot: first slot.
+        to_slot: slot after the last.
     """
 
     device_id: int
@@ -51,7 +57,8 @@ class Offer:
     direction: Direction
     power_w: int
     price_per_kwh: int
-    slot: int
+    from_slot: int
+    to_slot: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,92 +80,122 @@ class Ask:
     cause: str
 
 
-def price_of(device: DeviceSpec) -> int:
-    """What an owner asks, in units per kWh: the class's price, and a little of its own.
+class Potential:
+    """What devices could have given on a usual day, step by step."""
 
-    Prices of their own keep the margin narrow: offers at one price share what is needed, and a
-    meter that has a small share takes part in no other event of the slot.
-    """
+    def __init__(self) -> None:
+        self._unix: list[int] = []
+        self._up: list[list[int]] = []
+        self._down: list[list[int]] = []
+
+    def add(self, seen: Measurement) -> None:
+        """Keep one step."""
+        self._unix.append(seen.unix)
+        self._up.append([state.offered_up_w for state in seen.devices])
+        self._down.append([state.offered_down_w for state in seen.devices])
+
+    def certain_w(self, from_slot: int, to_slot: int) -> dict[Direction, list[int]]:
+        """What each device gives over some slots nearly all the time, by direction."""
+        start, end = slot_start(from_slot), slot_start(to_slot)
+        rows = [row for row, unix in enumerate(self._unix) if start < unix <= end]
+        return {
+            direction: np.quantile(np.asarray(kept)[rows], _CERTAIN_SHARE, axis=0)
+            .astype(np.int64)
+            .tolist()
+            for direction, kept in ((Direction.UP, self._up), (Direction.DOWN, self._down))
+        }
+
+
+def price_of(device: DeviceSpec) -> int:
+    """What an owner asks, in units per kWh: the class's price, and a little of its own."""
     own = device.device_id * _PRICE_STRIDE % _UNITS_PER_CENT // _PRICE_STEP * _PRICE_STEP
     return device.ask_cents_per_kwh * _UNITS_PER_CENT + own
 
 
-def offers_of(
-    devices: Sequence[DeviceSpec], zone_of_device: Mapping[int, int], seen: Measurement, slot: int
-) -> list[Offer]:
-    """Offers for a slot by what devices could give just now.
+def parts_of(first_slot: int, end_slot: int) -> list[tuple[int, int]]:
+    """The window in parts of whole slots, as even as can be."""
+    count = end_slot - first_slot
+    edges = [first_slot + count * part // PARTS for part in range(PARTS + 1)]
+    return [(start, end) for start, end in pairwise(edges) if start < end]
 
-    One device a meter and direction, the one that gives most for its price: a meter takes part in
-    one event at a time.
+
+def offers_of(
+    devices: Sequence[DeviceSpec],
+    zone_of_device: Mapping[int, int],
+    potential: Potential,
+    first_slot: int,
+    end_slot: int,
+) -> list[Offer]:
+    """Offers for the whole window.
+
+    One device a meter, direction and part, the one that gives most for its price: a meter takes
+    part in one event at a time.
     """
-    by_connection: dict[int, dict[Direction, list[Offer]]] = defaultdict(lambda: defaultdict(list))
-    states = {state.device_id: state for state in seen.devices}
-    for device in devices:
-        if device.device_class in _NOT_OFFERED:
-            continue
-        state = states[device.device_id]
-        for direction, offered_w in (
-            (Direction.UP, state.offered_up_w),
-            (Direction.DOWN, state.offered_down_w),
-        ):
-            power_w = offered_w // _STEP_W * _STEP_W
-            if power_w >= LEAST_OFFER_W:
-                by_connection[device.connection_id][direction].append(
-                    Offer(
-                        device.device_id,
-                        device.connection_id,
-                        zone_of_device[device.device_id],
-                        direction,
-                        power_w,
-                        price_of(device),
-                        slot,
-                    )
+    found: list[Offer] = []
+    for from_slot, to_slot in parts_of(first_slot, end_slot):
+        certain = potential.certain_w(from_slot, to_slot)
+        best: dict[tuple[int, Direction], Offer] = {}
+        for device in devices:
+            if device.device_class not in OFFERED_CLASSES:
+                continue
+            for direction in Direction:
+                power_w = certain[direction][device.device_id - 1] // _STEP_W * _STEP_W
+                if power_w < LEAST_OFFER_W:
+                    continue
+                offer = Offer(
+                    device.device_id,
+                    device.connection_id,
+                    zone_of_device[device.device_id],
+                    direction,
+                    power_w,
+                    price_of(device),
+                    from_slot,
+                    to_slot,
                 )
-    return [
-        max(offers, key=lambda offer: offer.power_w * 1_000_000 // offer.price_per_kwh)
-        for directions in by_connection.values()
-        for offers in directions.values()
-    ]
+                key = device.connection_id, direction
+                if key not in best or _value(offer) > _value(best[key]):
+                    best[key] = offer
+        found += best.values()
+    return found
+
+
+def _value(offer: Offer) -> int:
+    """Power for its price."""
+    return offer.power_w * 1_000_000 // offer.price_per_kwh
 
 
 class FlexBook:
     """Offers, and what was accepted of them, slot by slot."""
 
     def __init__(self) -> None:
-        self._offers: dict[int, list[Offer]] = defaultdict(list)
-        self._taken: set[tuple[int, int]] = set()
+        self._offers: list[Offer] = []
+        self._called: dict[tuple[int, int], Ask] = {}
+        self._accepted_w: dict[tuple[int, int], int] = {}
         self._dispatched: dict[int, dict[int, int]] = defaultdict(dict)
-        self._by_zone: dict[tuple[int, int, Direction], int] = defaultdict(int)
-        self._called_at: dict[int, int] = {}
-        self._causes: dict[int, str] = defaultdict(str)
-        self._offered_for = 0
         self._renewed_for = 0
-
-    def wants_offers(self, now: int) -> int | None:
-        """The slot for which owners should say now what they can give; None if not now."""
-        slot = slot_of(now) + 1
-        is_time = slot_start(slot) - now <= OFFER_BEFORE_SECONDS
-        if not is_time or self._offered_for >= slot:
-            return None
-        self._offered_for = slot
-        return slot
 
     def add(self, offers: Sequence[Offer]) -> None:
         """Offers were placed."""
-        for offer in offers:
-            self._offers[offer.slot].append(offer)
+        self._offers += offers
 
-    def open_offers(self, slot: int) -> list[Offer]:
-        """Offers for a slot of meters that take part in no event of it."""
+    def offers_for(self, zone: int, direction: Direction, slot: int) -> list[Offer]:
+        """Offers of a zone that cover a slot; none where the zone has called already."""
+        if (zone, slot) in self._called:
+            return []
         return [
-            offer for offer in self._offers[slot] if (offer.connection_id, slot) not in self._taken
+            offer
+            for offer in self._offers
+            if offer.zone == zone
+            and offer.direction is direction
+            and offer.from_slot <= slot < offer.to_slot
         ]
 
     def available_w(self, slot: int) -> dict[tuple[int, Direction], int]:
-        """Power of the open offers by zone and direction."""
+        """Power that can still be called for a slot by zone and direction."""
         found: dict[tuple[int, Direction], int] = defaultdict(int)
-        for offer in self.open_offers(slot):
-            found[offer.zone, offer.direction] += offer.power_w
+        for offer in self._offers:
+            if offer.from_slot <= slot < offer.to_slot and (offer.zone, slot) not in self._called:
+                found[offer.zone, offer.direction] += offer.power_w
         return dict(found)
 
     def renews(self, now: int) -> bool:
@@ -177,7 +214,7 @@ class FlexBook:
         return [
             Ask(need.zone, need.direction, need.power_w, slot, need.cause)
             for need in needs
-            if now - self._called_at.get(need.zone, 0) > SETTLING_SECONDS
+            if need.power_w >= LEAST_OFFER_W and (need.zone, slot) not in self._called
         ]
 
     def renewals(self, needs: Sequence[Need], now: int) -> list[Ask]:
@@ -188,42 +225,32 @@ class FlexBook:
             now: unix time.
         """
         slot = slot_of(now)
-        wanted: dict[int, Need] = {
-            need.zone: need for need in needs if need.power_w >= LEAST_OFFER_W
-        }
-        for (zone, called_slot, direction), power_w in self._by_zone.items():
-            if called_slot == slot and zone not in wanted and self._causes[zone] == "voltage":
+        wanted = {need.zone: need for need in needs if need.power_w >= LEAST_OFFER_W}
+        for (zone, called_slot), ask in self._called.items():
+            if called_slot == slot and zone not in wanted and ask.cause == "voltage":
                 # Nobody knows what the voltage would be: it is let go step by step.
-                wanted[zone] = Need(zone, direction, power_w * 3 // 4, "voltage")
+                power_w = self._accepted_w[zone, slot] * 3 // 4
+                wanted[zone] = Need(zone, ask.direction, power_w, "voltage")
         return [
             Ask(need.zone, need.direction, need.power_w, slot + 1, need.cause)
             for need in wanted.values()
-            if need.power_w >= LEAST_OFFER_W
+            if need.power_w >= LEAST_OFFER_W and (need.zone, slot + 1) not in self._called
         ]
 
-    def take(self, ask: Ask, accepted: Mapping[int, int], now: int) -> None:
-        """An ask was allocated.
-
-        Args:
-            ask: what was called.
-            accepted: power accepted by device id, positive whatever the direction.
-            now: unix time.
-        """
-        self._called_at[ask.zone] = now
-        self._causes[ask.zone] = ask.cause
-        connections = {offer.device_id: offer.connection_id for offer in self._offers[ask.slot]}
+    def take(self, ask: Ask, accepted: Mapping[int, int]) -> None:
+        """An ask was allocated; accepted power by device id, positive whatever the direction."""
+        self._called[ask.zone, ask.slot] = ask
+        self._accepted_w[ask.zone, ask.slot] = sum(accepted.values())
         for device_id, power_w in accepted.items():
-            self._taken.add((connections[device_id], ask.slot))
             self._dispatched[ask.slot][device_id] = ask.direction.sign * power_w
-            self._by_zone[ask.zone, ask.slot, ask.direction] += power_w
 
     def held_w(self, slot: int) -> dict[int, int]:
         """Flexibility called in a slot by zone, positive UP."""
-        found: dict[int, int] = defaultdict(int)
-        for (zone, called_slot, direction), power_w in self._by_zone.items():
-            if called_slot == slot:
-                found[zone] += direction.sign * power_w
-        return dict(found)
+        return {
+            zone: ask.direction.sign * self._accepted_w[zone, slot]
+            for (zone, called_slot), ask in self._called.items()
+            if called_slot == slot
+        }
 
     def dispatched_w(self, slot: int) -> dict[int, int]:
         """What devices were called for in a slot, positive: more feed-in or less draw."""
@@ -244,9 +271,8 @@ def merit_order(offers: Sequence[Offer], power_w: int) -> tuple[int, dict[int, i
         level = [offer for offer in offers if offer.price_per_kwh == price]
         offered_w = sum(offer.power_w for offer in level)
         for offer in level:
-            share = (
-                offer.power_w if offered_w <= missing_w else offer.power_w * missing_w // offered_w
-            )
+            is_enough = offered_w > missing_w
+            share = offer.power_w * missing_w // offered_w if is_enough else offer.power_w
             if share:
                 accepted[offer.device_id] = share
         missing_w -= offered_w

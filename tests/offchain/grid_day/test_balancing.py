@@ -70,8 +70,10 @@ def test_values__zone__shows_its_own_buses_lines_and_connections():
     busbar, first, second = (zone.values(shown) for zone in ZONES)
 
     assert (busbar.line_loading_bps, busbar.voltage_millivolts) == (2_000, 231_000)
-    assert (first.demand_w, first.supply_w, first.line_loading_bps) == (3_000, 0, 1_000)
-    assert (second.supply_w, second.voltage_millivolts) == (8_000, 255_000)
+    # The transformer is the way out of every zone.
+    assert (first.demand_w, first.supply_w, first.line_loading_bps) == (3_000, 0, 2_000)
+    assert (second.supply_w, second.line_loading_bps) == (8_000, 9_000)
+    assert second.voltage_millivolts == 255_000
 
 
 def test_needs__everything_normal__none():

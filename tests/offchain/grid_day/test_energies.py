@@ -47,9 +47,9 @@ def test_day__window_of_the_evening__repeats_its_ends():
 @pytest.mark.parametrize(
     ("date", "days"),
     [
-        (datetime(2016, 7, 10, tzinfo=UTC), 35),  # Sunday: ten weekend days lie in five weeks
-        (datetime(2016, 1, 20, tzinfo=UTC), 14),  # Wednesday: ten working days in two weeks
-        (datetime(2016, 1, 18, tzinfo=UTC), 14),  # Monday
+        (datetime(2016, 7, 10, tzinfo=UTC), 36),  # Sunday: the day before and five weekends
+        (datetime(2016, 1, 20, tzinfo=UTC), 15),  # Wednesday: eleven working days
+        (datetime(2016, 1, 18, tzinfo=UTC), 17),  # Monday
     ],
 )
 def test_similar_days__class_of_the_day__reaches_back_far_enough(date, days):

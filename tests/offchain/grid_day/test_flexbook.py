@@ -1,4 +1,4 @@
-"""Offers and calls: in merit order, one event a meter and slot, renewed before they end."""
+"""Offers and calls: in merit order, one event a zone and slot, renewed before they end."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from simulation.grid_day.flexbook import (
     Ask,
     FlexBook,
     Offer,
+    Potential,
     merit_order,
     offers_of,
+    parts_of,
     price_of,
 )
 from tests.offchain.grid_day.test_balancing import seen
@@ -21,8 +23,8 @@ SLOT = 1_000
 SLOT_START = SLOT * 900
 
 
-def offer(device, power, price=40_000, *, connection=None, direction=UP, zone=2, slot=SLOT):
-    return Offer(device, connection or device, zone, direction, power, price, slot)
+def offer(device, power, price=40_000, *, direction=UP, zone=2, slots=(SLOT, SLOT + 4)):
+    return Offer(device, device, zone, direction, power, price, *slots)
 
 
 def spec(device, connection, device_class=DeviceClass.BATTERY, cents=6):
@@ -63,74 +65,90 @@ def test_merit_order__nobody_offers__nothing():
 # --- Offers ---------------------------------------------------------------------------------------
 
 
-def test_offers_of__devices__best_value_a_meter_and_direction_in_whole_steps():
+def potential(*devices, minutes=60):
+    kept = Potential()
+    for minute in range(minutes):
+        states = tuple(state(number, *powers(minute)) for number, powers in enumerate(devices, 1))
+        kept.add(seen(unix=SLOT_START + 60 * (minute + 1), devices=states))
+    return kept
+
+
+def test_parts_of__window__four_parts_of_whole_slots_without_gap():
+    assert parts_of(10, 19) == [(10, 12), (12, 14), (14, 16), (16, 19)]
+    assert parts_of(10, 12) == [(10, 11), (11, 12)]
+
+
+def test_certain_w__powers_of_a_usual_day__what_four_fifths_of_the_steps_reach():
+    kept = potential(lambda minute: (1_000 if minute < 10 else 4_000, 0))
+
+    assert kept.certain_w(SLOT, SLOT + 4)[UP] == [4_000]
+    assert kept.certain_w(SLOT, SLOT + 1)[UP] == [1_000]
+
+
+def test_offers_of__devices__best_value_a_meter_direction_and_part_in_whole_steps():
     devices = (
         spec(1, 1),
-        spec(2, 1, DeviceClass.EV, 4),
-        spec(3, 2, DeviceClass.LOAD),
+        spec(2, 1, DeviceClass.PV, 14),
+        spec(3, 2, DeviceClass.EV, 4),
         spec(4, 3),
     )
-    measured = seen(
-        devices=(
-            state(1, 2_350, 1_000),
-            state(2, 7_420, 0),
-            state(3, 9_000, 9_000),
-            state(4, 499, 0),
-        )
+    kept = potential(
+        lambda _: (2_350, 1_000),
+        lambda _: (0, 7_420),
+        lambda _: (9_000, 9_000),
+        lambda _: (499, 0),
     )
 
-    found = offers_of(devices, dict.fromkeys((1, 2, 3, 4), 2), measured, SLOT)
+    found = offers_of(devices, dict.fromkeys((1, 2, 3, 4), 2), kept, SLOT, SLOT + 2)
 
     assert found == [
-        Offer(2, 1, 2, UP, 7_400, price_of(devices[1]), SLOT),
-        Offer(1, 1, 2, DOWN, 1_000, price_of(devices[0]), SLOT),
+        Offer(1, 1, 2, UP, 2_300, price_of(devices[0]), SLOT, SLOT + 1),
+        Offer(2, 1, 2, DOWN, 7_400, price_of(devices[1]), SLOT, SLOT + 1),
+        Offer(1, 1, 2, UP, 2_300, price_of(devices[0]), SLOT + 1, SLOT + 2),
+        Offer(2, 1, 2, DOWN, 7_400, price_of(devices[1]), SLOT + 1, SLOT + 2),
     ]
 
 
-def test_wants_offers__shortly_before_the_next_slot__once():
-    book = FlexBook()
+def test_price_of__same_class__own_prices_in_the_same_order_of_classes():
+    prices = [price_of(spec(number, number, DeviceClass.BATTERY, 6)) for number in range(1, 60)]
 
-    answers = [book.wants_offers(SLOT_START + minute * 60) for minute in range(15)]
-
-    assert [answer for answer in answers if answer] == [SLOT + 1]
-    assert answers.index(SLOT + 1) == 11
+    assert len(set(prices)) > 50
+    assert all(60_000 <= price < 70_000 for price in prices)
 
 
 # --- Calls ----------------------------------------------------------------------------------------
 
 
-def test_asks__need__is_called_at_once_then_given_time_to_act():
+def test_take__called__zone_has_no_other_event_in_that_slot():
     book = FlexBook()
-    book.add([offer(1, 5_000), offer(2, 5_000)])
+    book.add([offer(1, 5_000), offer(2, 2_000), offer(3, 1_000, zone=3)])
     need = Need(2, UP, 4_000, "line")
-    now = SLOT_START + 60
+    (ask,) = book.asks([need], SLOT_START + 60)
 
-    (ask,) = book.asks([need], now)
-    book.take(ask, {1: 4_000}, now)
+    book.take(ask, {1: 4_000})
 
     assert ask == Ask(2, UP, 4_000, SLOT, "line")
-    assert book.asks([need], now + 60) == book.asks([need], now + 120) == []
-    assert book.asks([need], now + 180) == [ask]
+    assert book.asks([need], SLOT_START + 120) == []
+    assert book.offers_for(2, UP, SLOT) == []
+    assert book.available_w(SLOT) == {(3, UP): 1_000}
+    assert book.available_w(SLOT + 1) == {(2, UP): 7_000, (3, UP): 1_000}
+    assert (book.dispatched_w(SLOT), book.dispatched_w(SLOT + 1)) == ({1: 4_000}, {})
 
 
-def test_take__accepted__meter_is_out_of_the_book_for_that_slot_alone():
+def test_offers_for__slot__those_whose_window_covers_it():
     book = FlexBook()
-    book.add([offer(1, 5_000, connection=7), offer(2, 900, connection=7, direction=DOWN)])
-    book.add([offer(3, 2_000, connection=8), offer(1, 5_000, connection=7, slot=SLOT + 1)])
+    book.add([offer(1, 5_000), offer(2, 5_000, slots=(SLOT + 4, SLOT + 8))])
+    book.add([offer(3, 900, direction=DOWN), offer(4, 900, zone=3)])
 
-    book.take(Ask(2, UP, 4_000, SLOT, "line"), {1: 4_000}, SLOT_START)
-
-    assert book.available_w(SLOT) == {(2, UP): 2_000}
-    assert book.available_w(SLOT + 1) == {(2, UP): 5_000}
-    assert book.dispatched_w(SLOT) == {1: 4_000}
-    assert book.dispatched_w(SLOT + 1) == {}
+    assert [one.device_id for one in book.offers_for(2, UP, SLOT + 3)] == [1]
+    assert [one.device_id for one in book.offers_for(2, UP, SLOT + 4)] == [2]
 
 
 def test_take__down__devices_are_called_below_what_is_usual():
     book = FlexBook()
     book.add([offer(1, 5_000, direction=DOWN)])
 
-    book.take(Ask(2, DOWN, 3_000, SLOT, "voltage"), {1: 3_000}, SLOT_START)
+    book.take(Ask(2, DOWN, 3_000, SLOT, "voltage"), {1: 3_000})
 
     assert book.dispatched_w(SLOT) == {1: -3_000}
 
@@ -147,7 +165,7 @@ def test_renews__end_of_the_slot__once_and_nothing_else_is_called_then():
 def test_renewals__lines__all_that_is_needed_once_the_slot_has_ended():
     book = FlexBook()
     book.add([offer(1, 5_000)])
-    book.take(Ask(2, UP, 4_000, SLOT, "line"), {1: 4_000}, SLOT_START)
+    book.take(Ask(2, UP, 4_000, SLOT, "line"), {1: 4_000})
 
     assert book.held_w(SLOT) == {2: 4_000}
     assert book.renewals([Need(2, UP, 4_600, "line"), Need(3, UP, 499, "line")], SLOT_START) == [
@@ -158,15 +176,8 @@ def test_renewals__lines__all_that_is_needed_once_the_slot_has_ended():
 def test_renewals__voltage__is_let_go_step_by_step_and_lines_at_once():
     book = FlexBook()
     book.add([offer(1, 5_000, direction=DOWN), offer(2, 5_000, zone=3)])
-    book.take(Ask(2, DOWN, 4_000, SLOT, "voltage"), {1: 4_000}, SLOT_START)
-    book.take(Ask(3, UP, 4_000, SLOT, "line"), {2: 4_000}, SLOT_START)
+    book.take(Ask(2, DOWN, 4_000, SLOT, "voltage"), {1: 4_000})
+    book.take(Ask(3, UP, 4_000, SLOT, "line"), {2: 4_000})
 
     assert book.held_w(SLOT) == {2: -4_000, 3: 4_000}
     assert book.renewals([], SLOT_START) == [Ask(2, DOWN, 3_000, SLOT + 1, "voltage")]
-
-
-def test_price_of__same_class__own_prices_in_the_same_order_of_classes():
-    cars = [price_of(spec(number, number, DeviceClass.EV, 4)) for number in range(1, 60)]
-
-    assert len(set(cars)) > 50
-    assert all(40_000 <= price < 50_000 for price in cars)
