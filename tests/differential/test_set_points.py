@@ -318,7 +318,8 @@ def falling(dice: Random, top: int, lowest_x: int, highest_x: int) -> list[tuple
 
 def limiting(dice: Random) -> list[tuple[int, int]]:
     """Full around nominal voltage, less away from it."""
-    low_x, high_x = dice.randint(8_000, BPS), dice.randint(BPS, 12_000)
+    low_x = dice.choice((BPS, dice.randint(8_000, BPS)))
+    high_x = dice.choice((BPS, dice.randint(BPS, 12_000)))
     points = [(low_x, BPS)] if low_x == high_x else [(low_x, BPS), (high_x, BPS)]
     for _ in range(dice.randint(0, 3)):
         x, y = points[0]

@@ -283,6 +283,22 @@ def test_set_curve__at_its_bounds__taken(stage: ResourceStage) -> None:
         assert curve_of(stage, ResourceClass.BATTERY, kind=kind) == (points, False)
 
 
+def test_setpoint__beside_nominal_voltage__feed_in_above_it_and_draw_below_it(
+    stage: ResourceStage,
+) -> None:
+    stage.register()
+    stage.set_curve(CurveKind.VOLT_VAR, [(10_000, 0)])
+    stage.set_curve(CurveKind.VOLT_WATT, [(9_900, 0), (10_000, 10_000), (10_100, 0)])
+    for bps, lowest_w, highest_w in (
+        (9_999, -4_950, 5_000),
+        (10_000, -5_000, 5_000),
+        (10_001, -5_000, 4_950),
+    ):
+        stage.set_grid(volts(bps), hertz(0))
+        point = stage.setpoint(1)
+        assert (point.lowest_w, point.highest_w) == (lowest_w, highest_w)
+
+
 def test_set_curve__zone_0_or_not_governance__refused(stage: ResourceStage) -> None:
     with pytest.raises(Refused, match="CurveWithoutZone"):
         stage.set_curve(CurveKind.DROOP, [(0, 0)], zone=0)
