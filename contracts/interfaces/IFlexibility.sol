@@ -185,6 +185,19 @@ interface IFlexibility {
     /// beyond its alert band.
     function neededDirection(uint16 zone) external view returns (bool known, FlexDirection direction);
 
+    /// @notice What `requestByState` would call now, and the marginal price to give to it. Asks much gas: for calls off chain.
+    /// @return possible false in state NORMAL, without a known need, standing order, free slots or offers
+    function proposalByState(uint16 zone)
+        external
+        view
+        returns (
+            bool possible,
+            FlexDirection direction,
+            uint32 fromSlot,
+            uint32 toSlot,
+            uint40 price
+        );
+
     /// @notice Where an offer stands in a request.
     function standingOf(uint256 requestId, uint32 offerId) external view returns (FlexStanding);
 
