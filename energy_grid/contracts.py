@@ -19,9 +19,11 @@ MARKET_TYPE: Final = "EnergyTrading"
 MARKET_INTERFACE: Final = "IMarket"
 """What the market answers at its one address, whichever of its rooms has the code."""
 
-METER_TYPE: Final = "SmartMeter"
-METER_ROOM_INTERFACE: Final = "IMeterPages"
-"""What the smart meter answers at its address besides its own functions."""
+ROOM_INTERFACES: Final[Mapping[str, str]] = {
+    "SmartMeter": "IMeterPages",
+    "Flexibility": "IFlexibility",
+}
+"""What a contract answers at its address besides its own functions, by its room."""
 
 SMALLEST_LOG_RANGE: Final = 500
 """Blocks that every node answers for in one `eth_getLogs`."""
@@ -294,8 +296,9 @@ def abi_of(contract_type: str, artifacts: Artifacts) -> Abi:
         own = artifacts.get(MARKET_TYPE).abi
         constructor = [entry for entry in own if entry.get("type") == "constructor"]
         return Abi(MARKET_TYPE, [*artifacts.get(MARKET_INTERFACE).abi, *constructor])
-    if contract_type == METER_TYPE:
-        meter = list(artifacts.get(METER_TYPE).abi)
-        room = artifacts.get(METER_ROOM_INTERFACE).abi
-        return Abi(METER_TYPE, [*meter, *(entry for entry in room if entry not in meter)])
+    if contract_type in ROOM_INTERFACES:
+        functions = artifacts.get(contract_type).abi
+        room = artifacts.get(ROOM_INTERFACES[contract_type]).abi
+        missing = (entry for entry in room if entry not in functions)
+        return Abi(contract_type, [*functions, *missing])
     return Abi(contract_type, artifacts.get(contract_type).abi)
