@@ -22,6 +22,7 @@ MARKET_INTERFACE: Final = "IMarket"
 ROOM_INTERFACES: Final[Mapping[str, str]] = {
     "SmartMeter": "IMeterPages",
     "Flexibility": "IFlexibility",
+    "GridManagement": "IGridResources",
 }
 """What a contract answers at its address besides its own functions, by its room."""
 

@@ -6,11 +6,17 @@ import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManage
 import {IGridOracle} from "../interfaces/IGridOracle.sol";
 import {IMarket} from "../interfaces/IMarket.sol";
 import {ISmartMeter} from "../interfaces/ISmartMeter.sol";
+import {GridLimitWords} from "../libraries/GridLimitWords.sol";
+import {LineWord} from "../libraries/LineWords.sol";
 import {GridLimits} from "../types/GridLimits.sol";
 import {GridMetrics} from "../types/GridMetrics.sol";
+import {ZoneRecord} from "../types/GridStates.sol";
 
 /// @title What the parts of grid management share
-/// @notice The trusted contracts, fixed for ever, and what one part offers to the others.
+/// @notice The trusted contracts, fixed for ever, and the state of zones and lines, declared in this one place.
+/// @dev Warning: `GridManagement` runs the code of `ResourceRoom` on its own storage. Both inherit exactly this contract
+/// first. The room declares its state behind it and `GridManagement` declares none, so no place is used by both for
+/// different things.
 abstract contract GridBase is AccessManaged {
     /* IMMUTABLES */
 
@@ -19,6 +25,15 @@ abstract contract GridBase is AccessManaged {
     IMarket internal immutable MARKET;
     /// @dev Register of asset NFTs; zero while there is none.
     address internal immutable ASSET_REGISTER;
+
+    /* STORAGE */
+
+    mapping(uint16 zone => GridLimitWords) internal _limits;
+    mapping(uint16 zone => ZoneRecord) internal _records;
+    /// @dev By `region * 256 + index`.
+    mapping(uint256 lineId => LineWord) internal _lines;
+    /// @dev Lines that end in a zone; a region has at most 12.
+    mapping(uint16 zone => uint256[]) internal _lineIds;
 
     /// @notice A trusted contract has no code.
     error GridAddressInvalid(address given);
@@ -53,7 +68,10 @@ abstract contract GridBase is AccessManaged {
     }
 
     /// @dev Limits of a zone; all 0 if it is not under grid management.
-    function _limitsOf(uint16 zone) internal view virtual returns (GridLimits memory);
+    function _limitsOf(uint16 zone) internal view returns (GridLimits memory) {
+        GridLimitWords memory words = _limits[zone];
+        return words.unpack();
+    }
 
     function _requireCode(address given) private view {
         if (given.code.length == 0) revert GridAddressInvalid(given);

@@ -7,7 +7,7 @@ import {GridTransitions, GridWatch} from "../libraries/GridTransitions.sol";
 import {Metric} from "../types/FeedState.sol";
 import {Band, GridLimits} from "../types/GridLimits.sol";
 import {GridMetrics} from "../types/GridMetrics.sol";
-import {GridState, ZoneStatus} from "../types/GridStates.sol";
+import {GridState, ZoneRecord, ZoneStatus} from "../types/GridStates.sol";
 import {FeedStatus} from "../types/Observation.sol";
 
 /// @title States of the zones
@@ -16,36 +16,6 @@ abstract contract GridStates is GridZones, IGridStates {
 
     uint256 private constant MAX_ESCALATION = 72 hours;
     uint256 private constant SILENCE = 24 hours;
-
-    /* STORAGE */
-
-    /// @notice What is stored of a zone: one word.
-    /// @param state that the oracle's values have led to
-    /// @param announced state in force that the last event told
-    /// @param escalation the guardian's level
-    /// @param calmRounds see `ZoneStatus`
-    /// @param escalatedUntil end of the escalation
-    /// @param since when `announced` began
-    /// @param frequencyAt publication of the last frequency used
-    /// @param voltageAt likewise of the voltage
-    /// @param loadingAt likewise of the line loading
-    /// @param lineCutBps what the zone takes off the ratings of its lines, in 1/10,000
-    /// @param linesDue whether the market may lack the capacity of one of its lines
-    struct ZoneRecord {
-        GridState state;
-        GridState announced;
-        GridState escalation;
-        uint8 calmRounds;
-        uint40 escalatedUntil;
-        uint40 since;
-        uint40 frequencyAt;
-        uint40 voltageAt;
-        uint40 loadingAt;
-        uint16 lineCutBps;
-        bool linesDue;
-    }
-
-    mapping(uint16 zone => ZoneRecord) internal _records;
 
     /// @notice What new values of a zone say together.
     struct Look {

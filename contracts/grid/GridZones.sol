@@ -4,16 +4,12 @@ pragma solidity 0.8.34;
 import {GridBase} from "./GridBase.sol";
 import {IGridZones} from "../interfaces/IGridZones.sol";
 import {GridLimitRules} from "../libraries/GridLimitRules.sol";
-import {GridLimitWords, GridLimitWordsLib} from "../libraries/GridLimitWords.sol";
+import {GridLimitWordsLib} from "../libraries/GridLimitWords.sol";
 import {GridPresets} from "../libraries/GridPresets.sol";
 import {GridLimits, GridPreset} from "../types/GridLimits.sol";
 
 /// @title Zones of the grid and their limits
 abstract contract GridZones is GridBase, IGridZones {
-    /* STORAGE */
-
-    mapping(uint16 zone => GridLimitWords) private _limits;
-
     /* RESTRICTED */
 
     /// @inheritdoc IGridZones
@@ -44,12 +40,6 @@ abstract contract GridZones is GridBase, IGridZones {
     }
 
     /* INTERNAL */
-
-    /// @inheritdoc GridBase
-    function _limitsOf(uint16 zone) internal view override returns (GridLimits memory) {
-        GridLimitWords memory words = _limits[zone];
-        return words.unpack();
-    }
 
     /// @dev Check: limits of a zone that is under grid management.
     function _requireLimits(uint16 zone) internal view returns (GridLimits memory limits) {

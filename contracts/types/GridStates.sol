@@ -35,3 +35,29 @@ struct ZoneStatus {
     GridState escalation;
     uint40 escalatedUntil;
 }
+
+/// @notice What is stored of a zone: one word.
+/// @param state that the oracle's values have led to
+/// @param announced state in force that the last event told
+/// @param escalation the guardian's level
+/// @param calmRounds see `ZoneStatus`
+/// @param escalatedUntil end of the escalation
+/// @param since when `announced` began
+/// @param frequencyAt publication of the last frequency used
+/// @param voltageAt likewise of the voltage
+/// @param loadingAt likewise of the line loading
+/// @param lineCutBps what the zone takes off the ratings of its lines, in 1/10,000
+/// @param linesDue whether the market may lack the capacity of one of its lines
+struct ZoneRecord {
+    GridState state;
+    GridState announced;
+    GridState escalation;
+    uint8 calmRounds;
+    uint40 escalatedUntil;
+    uint40 since;
+    uint40 frequencyAt;
+    uint40 voltageAt;
+    uint40 loadingAt;
+    uint16 lineCutBps;
+    bool linesDue;
+}
