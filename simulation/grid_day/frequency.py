@@ -128,6 +128,10 @@ class SynchronousArea:
         self.primary_w = 0.0
         self.secondary_w = 0.0
         self.answer_w = np.zeros(devices)
+        self._seen: list[float] = []
+        self._trace: list[float] = []
+        self._groups_w: list[float] = []
+        self._reserve_w = 0.0
 
     def advance(self, imbalance_w: Sequence[float], inner_seconds: float, summed: Summed) -> Swing:
         """Integrate over one step.
@@ -137,10 +141,19 @@ class SynchronousArea:
             inner_seconds: length of an inner step.
             summed: what devices add.
         """
-        machine, count = self.machine, len(imbalance_w)
+        self.integrate(imbalance_w, inner_seconds, summed)
+        return self.settle(inner_seconds, summed)
+
+    def integrate(
+        self, imbalance_w: Sequence[float], inner_seconds: float, summed: Summed
+    ) -> list[float]:
+        """A piece of a step: deviations; devices count as one by delay until `settle`."""
+        machine = self.machine
         tables = [table for _, _, table in summed.groups]
         keep = [kept for _, kept, _ in summed.groups]
-        states = [float(self.answer_w[m].sum()) * summed.scale for m, _, _ in summed.groups]
+        states = self._groups_w or [
+            float(self.answer_w[m].sum()) * summed.scale for m, _, _ in summed.groups
+        ]
         classes = range(len(keep))
         follow = 1.0 - exp(-inner_seconds / machine.response_seconds)
         restore = machine.gain_w_per_hz / machine.secondary_seconds * inner_seconds
@@ -148,7 +161,8 @@ class SynchronousArea:
         # The damping is taken at the end of the inner step: stable however small the machine is.
         damped = 1.0 / (1.0 + speed * machine.damping_w_per_hz)
         deviation, primary, secondary = self.deviation_hz, self.primary_w, self.secondary_w
-        trace, reserve_sum = [], 0.0
+        trace: list[float] = []
+        reserve_sum = 0.0
         for imbalance in imbalance_w:
             beyond = max(0.0, abs(deviation) - machine.dead_band_hz)
             target = machine.gain_w_per_hz * (beyond if deviation < 0.0 else -beyond)
@@ -170,10 +184,20 @@ class SynchronousArea:
             deviation = (deviation + speed * total) * damped
             reserve_sum += primary + secondary
             trace.append(deviation)
-        seen = np.asarray([self.deviation_hz, *trace[:-1]])
-        mean = self._answered(seen, summed)
+        self._seen += [self.deviation_hz, *trace[:-1]]
+        self._trace += trace
+        self._reserve_w += reserve_sum
+        self._groups_w = states
         self.deviation_hz, self.primary_w, self.secondary_w = deviation, primary, secondary
-        return Swing(np.asarray(trace), inner_seconds, mean, reserve_sum / count)
+        return trace
+
+    def settle(self, inner_seconds: float, summed: Summed) -> Swing:
+        """What each device answered in the pieces since the last time."""
+        mean = self._answered(np.asarray(self._seen), summed)
+        reserve_w = self._reserve_w / len(self._trace)
+        swing = Swing(np.asarray(self._trace), inner_seconds, mean, reserve_w)
+        self._seen, self._trace, self._groups_w, self._reserve_w = [], [], [], 0.0
+        return swing
 
     def _answered(self, deviation_hz: FloatArray, summed: Summed) -> FloatArray:
         """Mean answer of every device; its last one is kept.

@@ -1,9 +1,9 @@
 """The electrical network of a grid day: one AC power flow in well under a millisecond.
 
 pandapower gives the model (admittances of lines, cables and transformer); a day needs some ten
-thousand solutions of it, which are found by the implicit Z-bus method: `V = w + Z conj(S / V)` with
-a Z that is inverted once for each way in which the network is switched. `against_pandapower` solves
-the same point with pandapower's Newton-Raphson; the twin does so every simulated hour.
+thousand solutions of it, which are found by the implicit Z-bus method: `V = w + Z conj(S / V)`, the
+admittances factorised once for each way in which the network is switched. `against_pandapower`
+solves the same point with pandapower's Newton-Raphson; the twin does so every simulated hour.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csc_matrix, csr_matrix
+from scipy.sparse.linalg import splu
 
 from simulation.errors import GridDataError, PowerFlowError
 from simulation.grid_day.control import Line
@@ -163,9 +165,10 @@ class Network:
 
     def sensitivity_pu_per_mw(self) -> FloatArray:
         """Rise of the voltage at bus i by one MW fed in at bus j, as switched now."""
+        z = self._lu.solve(np.eye(len(self._solved), dtype=np.complex128))
         full = np.zeros((len(self.buses), len(self.buses)))
         full[np.ix_(self._inner_rows, self._inner_rows)] = (
-            np.real(self._z[np.ix_(self._inner_z, self._inner_z)]) / self._base_mva
+            np.real(z[np.ix_(self._inner_z, self._inner_z)]) / self._base_mva
         )
         return full
 
@@ -208,7 +211,7 @@ class Network:
         return live
 
     def _switch(self) -> None:
-        """Invert the network as it is switched now."""
+        """Factorise the network as it is switched now."""
         from pandapower.pypower.makeYbus import makeYbus
 
         keep = np.ones(len(self._ppc_branch), dtype=bool)
@@ -217,16 +220,18 @@ class Network:
             keep[self._trafo_row] = False
         self._kept = np.flatnonzero(keep)
         branch = self._ppc_branch[self._kept]
-        y_bus, y_from, y_to = (m.toarray() for m in makeYbus(self._base_mva, self._ppc_bus, branch))
+        y_bus, y_from, y_to = makeYbus(self._base_mva, self._ppc_bus, branch)
+        y_bus = csc_matrix(y_bus)
         self._from = branch[:, 0].real.astype(int)
         self._to = branch[:, 1].real.astype(int)
         source = self._source[self.is_islanded]
-        live = _reachable(len(y_bus), source, zip(self._from, self._to, strict=True))
+        live = _reachable(y_bus.shape[0], source, zip(self._from, self._to, strict=True))
         self._solved = np.asarray(sorted(live - {source}), dtype=np.int64)
-        self._z = np.linalg.inv(y_bus[np.ix_(self._solved, self._solved)])
-        self._y_source = y_bus[self._solved, source]
-        self._y_of_source = y_bus[source]
-        self._y_from, self._y_to = y_from, y_to
+        # Sparse, and so without threads: the matrices are too small to share among cores.
+        self._lu = splu(y_bus[self._solved][:, self._solved])
+        self._y_source = y_bus[self._solved][:, [source]].toarray().ravel()
+        self._y_of_source = y_bus[[source]].toarray().ravel()
+        self._y_from, self._y_to = csr_matrix(y_from), csr_matrix(y_to)
         position = {int(bus): index for index, bus in enumerate(self._solved)}
         self._live_rows = np.asarray(
             [r for r, bus in enumerate(self._column) if int(bus) in live], dtype=np.int64
@@ -250,10 +255,10 @@ class Network:
         injected = np.zeros(len(solved), dtype=np.complex128)
         at_bus = (power_w + 1j * reactive_var) / (_W_PER_MW * self._base_mva)
         injected[self._inner_z] = at_bus[self._inner_rows]
-        no_load = -self._z @ (self._y_source * source_pu)
+        no_load = -self._lu.solve(self._y_source * source_pu)
         voltage = no_load if self._guess is None else self._guess
         for _ in range(_ITERATIONS):
-            after = no_load + self._z @ np.conj(injected / voltage)
+            after = no_load + self._lu.solve(np.conj(injected / voltage))
             change = float(np.abs(after - voltage).max(initial=0.0))
             voltage = after
             if change < _TOLERANCE_PU:

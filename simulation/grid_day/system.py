@@ -201,26 +201,29 @@ class PowerSystem:
         served = np.zeros(len(start))
         mean = np.zeros(len(start))
         traces, reserve, done = [], 0.0, 0
-        stage = -1
-        while done < count and not self.is_dark:
-            if stage != self._stage:  # somebody was shed, or the step begins
-                stage = self._stage
-                kept = ~self.is_shed[arrays.connection]
-                table = np.where(kept[None, :], answers.table_w, 0.0)
-                summed = Summed.of(Answers(table, answers.delay_seconds), inner, 1.0)
-                total = arrays.ramp_trace(start, target, times, kept) - loss_w
-            part = total[done : done + chunk].tolist()
-            piece = area.advance(part, inner, summed)
-            share = len(part) / count
+        while done < count:  # once more after everybody who is shed
+            stage = self._stage
+            kept = ~self.is_shed[arrays.connection]
+            table = np.where(kept[None, :], answers.table_w, 0.0)
+            summed = Summed.of(Answers(table, answers.delay_seconds), inner, 1.0)
+            total = arrays.ramp_trace(start, target, times, kept) - loss_w
+            first = done
+            while done < count and not self.is_dark and stage == self._stage:
+                part = total[done : done + chunk].tolist()
+                lowest_hz = min(area.integrate(part, inner, summed))
+                done += len(part)
+                self._since_shed += len(part) * inner
+                self._protect(lowest_hz)
+            piece = area.settle(inner, summed)
+            area.answer_w[self.is_shed[arrays.connection]] = 0.0
+            share = (done - first) / count
             traces.append(piece.deviation_hz)
             mean += piece.mean_answer_w * share
             reserve += piece.mean_reserve_w * share
             served += kept * share
-            done += len(part)
-            self._since_shed += len(part) * inner
-            self._protect(float(piece.deviation_hz.min()), arrays, area)
-        if self.is_dark:
-            area.answer_w[:] = 0.0
+            if self.is_dark:
+                area.answer_w[:] = 0.0
+                break
         dark_seconds = (count - done) * inner
         # An answer is counted where it was given; only planned power is cut by `served`.
         mean = np.divide(mean, served, out=np.zeros_like(mean), where=served > 0.0)
@@ -228,13 +231,12 @@ class PowerSystem:
         mean[arrays.loads] += target[arrays.loads] * share_per_hz * float(trace.mean())
         return SystemStep(Swing(trace, inner, mean, reserve), served, dark_seconds)
 
-    def _protect(self, lowest_hz: float, arrays: DeviceArrays, area: SynchronousArea) -> None:
+    def _protect(self, lowest_hz: float) -> None:
         if lowest_hz <= COLLAPSE_HZ:
             self.is_dark = True
             return
         while self._stage < SHED_STAGES and lowest_hz <= SHED_FIRST_HZ - SHED_STEP_HZ * self._stage:
             self.is_shed[self._groups[self._stage]] = True
-            area.answer_w[self.is_shed[arrays.connection]] = 0.0
             self._stage += 1
             self._since_shed = 0.0
 
