@@ -116,6 +116,7 @@ class ChainControl:
         self._grid = chain.contracts["GridManagement"]
         self._curves: ResponseCurves = book.curves(self._zones[-1])
         self._states: dict[int, int] = {zone.zone: 0 for zone in self._zones}
+        self._specs = {device.device_id: device for device in layout.devices}
         self.record = Record()
 
     def measure(self, measurement: Measurement) -> Commands:
@@ -189,6 +190,10 @@ class ChainControl:
         told += [f"{self._name(plan.zone)}: cars and heat pumps are limited" for plan in plans]
         if enrolled:
             told.append(f"{enrolled} devices take part")
+        # What is called comes first: it is due within two blocks.
+        if self._book_of_calls.renews_soon(seen.unix):
+            spent = self._book_of_calls.spent(self._specs, seen, slot + 1)
+            self._chain.send(self._flexibility.remove_calls(spent))
         return told
 
     def _asks(self, seen: Measurement, slot: int) -> tuple[list[Ask], list[list[Offer]]]:

@@ -180,6 +180,21 @@ class FlexibilityDesk:
             for ask in asks
         ]
 
+    def remove_calls(self, offers: Sequence[Offer]) -> list[Call]:
+        """Transactions with which owners take offers out of the book."""
+        ids = {offer: offer_id for offer_id, offer in self._offers.items()}
+        return [
+            Call(
+                self._keys.members[offer.connection_id],
+                self._flex,
+                "removeOffer",
+                (ids[offer],),
+                _GAS_RELEASE,
+                f"device {offer.device_id}",
+            )
+            for offer in offers
+        ]
+
     def allocate_calls(
         self, asks: Sequence[Ask], offers: Sequence[Sequence[Offer]], receipts: Sequence[Any]
     ) -> list[Call]:

@@ -16,11 +16,15 @@ from typing import Final
 import numpy as np
 
 from energy_grid.slots import slot_of, slot_start
+from energy_grid.units import SLOTS_PER_HOUR
 from simulation.grid_day.balancing import Direction, Need
-from simulation.grid_day.control import DeviceClass, DeviceSpec, Measurement
+from simulation.grid_day.control import DeviceClass, DeviceSpec, DeviceState, Measurement
+from simulation.grid_day.devices import CHARGE_EFFICIENCY
 
 RENEW_BEFORE_SECONDS: Final = 120
 """What the next slot needs is called this long before it."""
+LOOK_BEFORE_SECONDS: Final = 60
+"""Owners look at their offers this long before that."""
 PARTS: Final = 4
 """Offers a meter and direction: both together are the 8 that a meter may make a day."""
 LEAST_OFFER_W: Final = 500
@@ -31,6 +35,8 @@ _PRICE_STRIDE: Final = 3_787
 _PRICE_STEP: Final = 100
 _CERTAIN_SHARE: Final = 0.2
 """An owner offers what it can give in four fifths of the window on a usual day."""
+_KEPT_PERCENT: Final = 80
+"""An owner takes an offer back when less of it than this can be given."""
 OFFERED_CLASSES: Final = frozenset({DeviceClass.PV, DeviceClass.BATTERY})
 """Cars and heat pumps only shift their draw, which no baseline of a single slot pays for: they take
 part in demand response instead."""
@@ -164,6 +170,17 @@ def _value(offer: Offer) -> int:
     return offer.power_w * 1_000_000 // offer.price_per_kwh
 
 
+def can_give_w(device: DeviceSpec, state: DeviceState, direction: Direction) -> int:
+    """What a device can give over a whole slot from now on; a battery only what it holds."""
+    if device.device_class is not DeviceClass.BATTERY:
+        return state.offered_up_w if direction is Direction.UP else state.offered_down_w
+    if direction is Direction.UP:
+        lasting_w = int(state.stored_wh * CHARGE_EFFICIENCY) * SLOTS_PER_HOUR
+        return min(state.highest_w, lasting_w) - state.usual_w
+    room_w = int((device.energy_wh - state.stored_wh) / CHARGE_EFFICIENCY) * SLOTS_PER_HOUR
+    return state.usual_w + min(-state.lowest_w, room_w)
+
+
 class FlexBook:
     """Offers, and what was accepted of them, slot by slot."""
 
@@ -177,6 +194,20 @@ class FlexBook:
     def add(self, offers: Sequence[Offer]) -> None:
         """Offers were placed."""
         self._offers += offers
+
+    def spent(self, devices: Mapping[int, DeviceSpec], seen: Measurement, slot: int) -> list[Offer]:
+        """Offers that cover a slot and can no longer be kept: they leave the book."""
+        gone = [
+            offer
+            for offer in self._offers
+            if offer.from_slot <= slot < offer.to_slot
+            and can_give_w(
+                devices[offer.device_id], seen.devices[offer.device_id - 1], offer.direction
+            )
+            < offer.power_w * _KEPT_PERCENT // 100
+        ]
+        self._offers = [offer for offer in self._offers if offer not in gone]
+        return gone
 
     def offers_for(self, zone: int, direction: Direction, slot: int) -> list[Offer]:
         """Offers of a zone that cover a slot; none where the zone has called already."""
@@ -197,6 +228,14 @@ class FlexBook:
             if offer.from_slot <= slot < offer.to_slot and (offer.zone, slot) not in self._called:
                 found[offer.zone, offer.direction] += offer.power_w
         return dict(found)
+
+    def renews_soon(self, now: int) -> bool:
+        """Whether owners should look at their offers: shortly before the next slot is called for.
+
+        Not in the step that calls: what leaves the book takes a block.
+        """
+        left = slot_start(slot_of(now) + 1) - now
+        return RENEW_BEFORE_SECONDS < left <= RENEW_BEFORE_SECONDS + LOOK_BEFORE_SECONDS
 
     def renews(self, now: int) -> bool:
         """Whether it is time to call for the next slot: once, shortly before it."""

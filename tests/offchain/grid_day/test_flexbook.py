@@ -181,3 +181,27 @@ def test_renewals__voltage__is_let_go_step_by_step_and_lines_at_once():
 
     assert book.held_w(SLOT) == {2: -4_000, 3: 4_000}
     assert book.renewals([], SLOT_START) == [Ask(2, DOWN, 3_000, SLOT + 1, "voltage")]
+
+
+def test_spent__battery_that_cannot_last_a_slot__takes_its_offer_back():
+    book = FlexBook()
+    book.add([offer(1, 3_000), offer(2, 3_000), offer(2, 2_000, direction=DOWN)])
+    held = (
+        DeviceState(1, 0, 0, 0, -5_000, 5_000, 5_000, 5_000, 700),
+        DeviceState(2, 0, 0, 0, -5_000, 5_000, 5_000, 5_000, 8_800),
+    )
+
+    gone = book.spent({1: spec(1, 1), 2: spec(2, 2)}, seen(devices=held), SLOT)
+
+    # 700 Wh give 2,660 W for a quarter hour: four fifths of 3,000 W. 200 Wh of room take 840 W.
+    assert [(one.device_id, one.direction) for one in gone] == [(2, DOWN)]
+    assert [one.device_id for one in book.offers_for(2, UP, SLOT)] == [1, 2]
+    assert book.spent({1: spec(1, 1), 2: spec(2, 2)}, seen(devices=held), SLOT + 9) == []
+
+
+def test_renews_soon__owners_look_in_the_minute_before():
+    book = FlexBook()
+    minutes = [book.renews_soon(SLOT_START + minute * 60) for minute in range(15)]
+
+    assert minutes.index(True) == 12
+    assert minutes.count(True) == 1
