@@ -17,7 +17,17 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from bench.gas import auction_day, big_books, coupled, oracles, pages, quotes, sealed, setpoints
+from bench.gas import (
+    auction_day,
+    big_books,
+    coupled,
+    flexibility,
+    oracles,
+    pages,
+    quotes,
+    sealed,
+    setpoints,
+)
 from bench.gas.people import settle_in
 from bench.gas.turn import run_turn
 from bench.gas.world import ANVIL_ARGUMENTS, build_world
@@ -108,6 +118,8 @@ def measure(console: Console) -> dict[str, int]:
         measured |= oracles.report_rounds(world)
         status.update("set-points")
         measured |= setpoints.ask_and_set(world, remaining[0])
+        status.update("flexibility")
+        measured |= flexibility.allocate_and_settle(world)
         status.update("quotes")
         measured |= quotes.quote_slots(world)
         status.update("pages of readings")
