@@ -48,7 +48,8 @@ interface IFlexOffers {
     error OfferPowerOutOfRange(uint256 givenW, uint256 lowestW, uint256 highestW);
     /// @notice Price above the highest of any request.
     error OfferPriceTooHigh(uint256 given, uint256 allowed);
-    /// @notice The resource is not available over the whole window. @param from first quarter hour of the day @param to exclusive
+    /// @notice The resource is not available over the whole window.
+    /// @param from first quarter hour of the day @param to exclusive
     error ResourceUnavailable(uint32 resourceId, uint256 from, uint256 to);
     /// @notice The window must begin after the current slot, not be empty, and lie inside one UTC day, today or tomorrow.
     error OfferWindowInvalid(uint32 fromSlot, uint32 toSlot, uint32 earliest);

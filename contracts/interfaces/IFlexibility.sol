@@ -141,8 +141,8 @@ interface IFlexibility {
     /// @notice Allocate a request at its marginal price and dispatch. Before its first slot is over.
     function allocate(uint256 requestId, uint40 marginalPrice) external returns (uint256 acceptedW);
 
-    /// @notice Settle offers for a request: pay for what was delivered, take penalties for what was not. Offers that are settled
-    /// or whose readings are not final are passed over. For an offer whose window overlaps the event without part in
+    /// @notice Settle offers for a request: pay for what was delivered, take penalties for what was not. Offers that are
+    /// settled or whose readings are not final are passed over. For an offer whose window overlaps the event without part in
     /// it, this notes that nothing is owed. The request closes with its last participant.
     /// @return count offers settled by this call
     function settle(uint256 requestId, uint32[] calldata offerIds) external returns (uint256 count);
