@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from energy_grid.abi import Event
+from energy_grid.grid.limits import GridState as GridState
 
 SLOT_SECONDS: Final = 900
 
@@ -55,16 +56,6 @@ class Choice(IntEnum):
     NONE = 0
     JOINED = 1
     LEFT = 2
-
-
-class GridState(IntEnum):
-    """State of a zone; numbers as on chain."""
-
-    NORMAL = 0
-    ALERT = 1
-    EMERGENCY = 2
-    BLACKOUT = 3
-    RESTORATION = 4
 
 
 @dataclass(frozen=True, slots=True)
