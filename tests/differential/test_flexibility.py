@@ -98,14 +98,19 @@ class FlexMachine(RuleBasedStateMachine):
         self.metered: dict[tuple[int, int], tuple[int, int]] = {}
         self.swapped: set[int] = set()
         self.reserved: set[tuple[int, int]] = set()
+        self.late = False
 
-    @initialize()
-    def settle_in(self) -> None:
+    @initialize(called=st.booleans(), late=st.booleans())
+    def settle_in(self, called: bool, late: bool) -> None:
+        self.late = late
         self.stage.fund(100 * COIN)
         for _ in range(HOMES):
             self.stage.home(import_wh=BASE_WH, money=40 * COIN)
         for home in range(HOMES):
             self.offer(home, 2_000, PRICES[home % 3], home % 3, 8, Direction(home // 3))
+        self.reserve_elsewhere(0, 14, 2)
+        if called:
+            self.ask(3_000, PENALTY, 0, Direction.UP, FIRST + 2, FIRST + 4)
 
     # --- Actions ----------------------------------------------------------------------------------
 
@@ -172,6 +177,11 @@ class FlexMachine(RuleBasedStateMachine):
         direction = like.direction
         from_slot = data.draw(st.integers(max(like.from_slot, self.slot), like.to_slot - 1))
         to_slot = data.draw(st.integers(from_slot + 1, like.to_slot))
+        self.ask(power_w, cap, wrong, direction, from_slot, to_slot)
+
+    def ask(
+        self, power_w: int, cap: int, wrong: int, direction: Direction, from_slot: int, to_slot: int
+    ) -> None:
         bids = [
             Bid(offer_id, one.power_w, one.price)
             for offer_id, one in self.offers.items()
@@ -304,6 +314,12 @@ class FlexMachine(RuleBasedStateMachine):
             for slot in range(FIRST, FIRST + 16):
                 up_and_down = (400, 600, 850, 1_000, 1_400)[(home + slot) % 5]
                 self.measured(home, slot, up_and_down, MEASURED)
+        if self.late:
+            self.stage.chain.at((TODAY + 9) * DAY)
+            for request_id in self.called:
+                if self.stage.flex.ask("requestOf", request_id).phase != Phase.CLOSED:
+                    self.stage.flex.send(ANYBODY, "closeRequest", request_id)
+                    facts["closed"] += 1
         self.settle()
         for request_id, called in self.called.items():
             assert self.stage.flex.ask("requestOf", request_id).phase == Phase.CLOSED
