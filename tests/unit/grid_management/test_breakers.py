@@ -1,4 +1,4 @@
-"""Halts and capacities in the real market; pushBreakers, rateLine, breakerOf, linesOf, lineOf (I-28)
+"""Halts and capacities in the real market: pushBreakers, rateLine, breakerOf, lines (I-28)
 
 branches:
 ├── NORMAL, ALERT: nothing; EMERGENCY, RESTORATION: slots that start within the hour; BLACKOUT: all
