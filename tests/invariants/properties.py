@@ -30,6 +30,8 @@ ELSEWHERE = {
     "::test_i23_i24__any_actions__rounds_rise_and_ok_can_be_trusted",
     "I-24": "tests/differential/test_oracle_rounds.py"
     "::test_i23_i24__any_actions__rounds_rise_and_ok_can_be_trusted",
+    "I-28": "tests/differential/test_grid_states.py"
+    "::test_i28__any_values_and_actions__state_follows_ok_values_only",
     "I-29": "tests/differential/test_flexibility.py"
     "::test_i29__any_actions__paid_within_the_reduction_once_and_from_a_full_budget",
 }
