@@ -13,6 +13,7 @@ THROUGHPUT_ARGS ?=
 METERS_ARGS ?=
 FORECAST_ARGS ?=
 LIVE_ARGS ?=
+GRID_ARGS ?= --scenario all
 
 BIN := .venv/bin
 APE := $(BIN)/ape
@@ -43,6 +44,10 @@ build: setup .build/compiled ## compile the contracts
 .PHONY: demo
 demo: build ## run a market day on a local chain (DEMO_ARGS="--help" shows its options)
 	@$(APE) run market_day $(DEMO_ARGS)
+
+.PHONY: grid-day
+grid-day: build ## run grid scenarios without and with management (GRID_ARGS="--scenario winter-evening")
+	@$(APE) run grid_day $(GRID_ARGS)
 
 .PHONY: up
 up: build ## start chain, twin, members, bridges, keepers and reporters on this computer

@@ -48,6 +48,7 @@ class Record:
         setpoint_blocks: most blocks between a value and the set-points that follow from it.
         gas: gas of each step.
         halts: halts pushed into the market.
+        limited_lines: capacities of lines given to the market.
     """
 
     rounds: int = 0
@@ -55,6 +56,7 @@ class Record:
     setpoint_blocks: int = 0
     gas: list[int] = field(default_factory=list)
     halts: int = 0
+    limited_lines: int = 0
 
 
 @dataclass(frozen=True)
@@ -165,6 +167,8 @@ class ChainControl:
                     events.append(f"{self._name(int(event.zone))}: {before} → {after}")
                 elif event.name == "HaltPushed":
                     self.record.halts += 1
+                elif event.name == "LineLimited":
+                    self.record.limited_lines += 1
         return events
 
     def _balance(self, seen: Measurement, value_block: int) -> list[str]:

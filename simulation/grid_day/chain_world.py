@@ -15,8 +15,11 @@ from energy_grid.deployment import Journal, LocalSigner, Parameters, Plan, deplo
 from energy_grid.deployment.journal import open_deployment
 from energy_grid.rpc import Rpc
 from simulation.grid_day.chain_gas import MeteredChain
+from simulation.grid_day.chain_grid import with_grid
+from simulation.grid_day.chain_zones import ChainZone
 from simulation.grid_day.errors import GridDayError
 from simulation.market_day.anvil import CHAIN_ID
+from simulation.market_day.chain import Call, Chain
 from simulation.market_day.keys import key_of
 
 PARAMETERS: Final = "standard"
@@ -25,6 +28,10 @@ REPORTERS: Final = 4
 GENESIS_BEFORE_SECONDS: Final = 8 * 3_600
 """The chain begins this long before the first day on record."""
 
+REGION: Final = 1
+"""All zones are one region; its head is the busbar, zone 1."""
+
+_GAS_LINE: Final = 500_000
 _GAS_MONEY_WEI: Final = 1_000 * 10**18
 _NETWORK: Final = "grid day"
 
@@ -85,7 +92,9 @@ def open_chain(rpc: Rpc, keys: GridDayKeys, deployment_file: Path) -> MeteredCha
             for account in keys.everybody()
         ]
     )
-    return MeteredChain(rpc, _deploy(rpc, keys, deployment_file), CHAIN_ID)
+    contracts = _deploy(rpc, keys, deployment_file)
+    zones = tuple(keys.operators)
+    return MeteredChain(rpc, with_grid(rpc, contracts, keys.governor, zones, CHAIN_ID), CHAIN_ID)
 
 
 def _deploy(rpc: Rpc, keys: GridDayKeys, file: Path) -> Contracts:
@@ -103,11 +112,36 @@ def _deploy(rpc: Rpc, keys: GridDayKeys, file: Path) -> Contracts:
         may_start_anew=True,
     )
     plan = Plan(parameters, artifacts, governor.address, CHAIN_ID, settlement_token=None)
-    operators = {zone: LocalSigner(account) for zone, account in keys.operators.items()}
-    report = deploy(plan, Journal(file, recorded, rpc), governor, operators)
-    if report.outstanding:
-        check = report.outstanding[0]
-        raise GridDayError(
-            f"{check.subject} is not as deployed", expected=check.expected, found=check.found
-        )
+    journal = Journal(file, recorded, rpc)
+    report = None
+    for zone, account in keys.operators.items():
+        if report is not None:
+            # A zone joins a region before its first market terms, which opening it sets.
+            market = Contracts.load(report.deployment, rpc, artifacts).energy_trading
+            data = market.encode("joinRegion", zone, REGION)
+            journal.send(governor, f"join zone {zone} to region {REGION}", market.address, data)
+        report = deploy(plan, journal, governor, {zone: LocalSigner(account)})
+        if report.outstanding:
+            check = report.outstanding[0]
+            raise GridDayError(
+                f"{check.subject} is not as deployed", expected=check.expected, found=check.found
+            )
+    if report is None:
+        raise GridDayError("a grid without zones")
     return Contracts.load(report.deployment, rpc, artifacts)
+
+
+def connect_zones(chain: Chain, keys: GridDayKeys, zones: Sequence[ChainZone]) -> None:
+    """Bring the way from the busbar to every feeder into the market, under grid management.
+
+    What a feeder may draw and feed in is then a capacity of the market, which the state of the grid
+    lowers before anything is halted.
+    """
+    market, grid = chain.contracts.energy_trading, chain.contracts["GridManagement"]
+    head, *feeders = zones
+    for index, zone in enumerate(feeders):
+        owner = keys.operators[head.zone].address
+        line = (head.zone, zone.zone, zone.head_w, zone.head_w, owner)
+        rating = (REGION, index, zone.head_w, zone.head_w)
+        chain.send([Call(keys.governor, market, "addInterconnector", line, _GAS_LINE, zone.name)])
+        chain.send([Call(keys.governor, grid, "rateLine", rating, _GAS_LINE, zone.name)])

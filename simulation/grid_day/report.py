@@ -108,6 +108,7 @@ class GridDayReport:
     minutes_by_state: Mapping[str, int]
     dispatches: Dispatches
     halts: int
+    limited_lines: int
     setpoint_blocks: int
     setpoints_read: int
     rounds: int
@@ -177,6 +178,7 @@ class GridDayReport:
             "blocks_from_value_to_setpoint": self.setpoint_blocks,
             "setpoints_read": self.setpoints_read,
             "halts_pushed": self.halts,
+            "line_capacities_set": self.limited_lines,
             "oracle_rounds": self.rounds,
             "meter_readings": self.readings,
             "money_residual_units": total(self.residuals, Kind.MONEY),

@@ -24,7 +24,12 @@ from simulation.grid_day.chain_meters import Connection as MeteredConnection
 from simulation.grid_day.chain_meters import DayEnergies, MeterHall
 from simulation.grid_day.chain_oracle import GridReporters
 from simulation.grid_day.chain_resources import ResourceBook, rated_export_w, rated_import_w
-from simulation.grid_day.chain_world import GENESIS_BEFORE_SECONDS, GridDayKeys, open_chain
+from simulation.grid_day.chain_world import (
+    GENESIS_BEFORE_SECONDS,
+    GridDayKeys,
+    connect_zones,
+    open_chain,
+)
 from simulation.grid_day.chain_zones import ChainZone, zones_of
 from simulation.grid_day.control import DeviceClass, GridLayout, Measurement, NoControl
 from simulation.grid_day.energies import EnergyRecorder, similar_days, varied
@@ -41,6 +46,7 @@ from simulation.grid_day.twin import Twin
 from simulation.grid_day.view import DayView, Shown
 from simulation.market_day.anvil import Anvil, find_anvil
 from simulation.market_day.residuals import Residual
+from simulation.physics.grids import Grid, load_grid
 
 _RPC_TIMEOUT_SECONDS: Final = 120.0
 _DAY_SECONDS: Final = 86_400
@@ -74,14 +80,17 @@ def run_grid_day(options: Options, console: Console) -> GridDayReport:
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
     with console.status("the usual day, and the day without management"):
-        usual = _unmanaged(scenario.model_copy(update={"disturbances": ()}))
-        without = _unmanaged(scenario)
+        grid = load_grid(scenario.grid.name, CACHE_FOLDER)
+        usual = _unmanaged(scenario.model_copy(update={"disturbances": ()}), grid)
+        without = _unmanaged(scenario, grid)
     first_day = scenario.midnight_unix - similar_days(scenario.midnight_unix) * _DAY_SECONDS
     with (
         Anvil(first_day - GENESIS_BEFORE_SECONDS, folder / "anvil.log", options.port) as anvil,
         Rpc(anvil.url, timeout_seconds=_RPC_TIMEOUT_SECONDS) as rpc,
     ):
-        report, managed = _ManagedDay(options, scenario, usual, rpc, folder, console).run(without)
+        report, managed = _ManagedDay(options, scenario, grid, usual, rpc, folder, console).run(
+            without
+        )
     _write(options.out / f"{scenario.name}.json", report.as_json())
     draw_before_and_after(
         scenario.title,
@@ -100,6 +109,7 @@ class _ManagedDay:
         self,
         options: Options,
         scenario: Scenario,
+        grid: Grid,
         usual: _Run,
         rpc: Rpc,
         folder: Path,
@@ -107,7 +117,7 @@ class _ManagedDay:
     ) -> None:
         self._options, self._scenario, self._console = options, scenario, console
         self._usual = usual
-        self._twin = Twin.load(scenario, CACHE_FOLDER)
+        self._twin = Twin(scenario, grid)
         self._layout = self._twin.layout
         self._zones = zones_of(self._layout)
         self._members = [one for one in self._layout.connections if one.is_member]
@@ -123,6 +133,7 @@ class _ManagedDay:
         console, keys = self._console, self._keys
         with console.status("deploying the contracts"):
             chain = open_chain(self._rpc, keys, self._folder / "deployment.json")
+            connect_zones(chain, keys, self._zones)
         with console.status("weeks of meter readings"):
             hall, meter_ids = self._hang_meters(chain)
             self._send_history(hall, meter_ids)
@@ -280,6 +291,7 @@ class _ManagedDay:
             minutes_by_state={name: count for name, count in minutes.items() if count},
             dispatches=flexibility,
             halts=record.halts,
+            limited_lines=record.limited_lines,
             setpoint_blocks=record.setpoint_blocks,
             setpoints_read=record.setpoints,
             rounds=record.rounds,
@@ -315,9 +327,9 @@ def _scenario(options: Options) -> Scenario:
         ) from error
 
 
-def _unmanaged(scenario: Scenario) -> _Run:
+def _unmanaged(scenario: Scenario, grid: Grid) -> _Run:
     """The day without management."""
-    twin = Twin.load(scenario, CACHE_FOLDER)
+    twin = Twin(scenario, grid)
     trace, recorder, potential = Trace(), _recorder(scenario, twin.layout), Potential()
 
     def keep(seen: Measurement) -> None:

@@ -129,7 +129,11 @@ def summary(report: GridDayReport) -> Panel:
     grid.add_row(
         "chain",
         f"{report.rounds:,} rounds, {report.setpoints_read:,} set-points read, "
-        f"{report.halts} halts, {report.gas_per_step:,} gas a minute",
+        f"{report.gas_per_step:,} gas a minute",
+    )
+    grid.add_row(
+        "market",
+        f"{report.halts} halts pushed, {report.limited_lines} capacities of lines set",
     )
     money, energy = total(report.residuals, Kind.MONEY), total(report.residuals, Kind.ENERGY)
     text = Text(f"money {money} units, energy {energy} Wh")

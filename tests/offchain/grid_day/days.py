@@ -42,6 +42,7 @@ def report(**changes):
         "minutes_by_state": {"NORMAL": 1_400, "ALERT": 40},
         "dispatches": Dispatches(30, 2, 2, 9_000, 8_000, 9_000, (1, 2)),
         "halts": 0,
+        "limited_lines": 4,
         "setpoint_blocks": 0,
         "setpoints_read": 28_800,
         "rounds": 1_440,
