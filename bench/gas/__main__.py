@@ -20,6 +20,7 @@ from rich.table import Table
 from bench.gas import (
     auction_day,
     big_books,
+    breakers,
     coupled,
     flexibility,
     oracles,
@@ -118,6 +119,8 @@ def measure(console: Console) -> dict[str, int]:
         measured |= oracles.report_rounds(world)
         status.update("set-points")
         measured |= setpoints.ask_and_set(world, remaining[0])
+        status.update("states of the grid")
+        measured |= breakers.change_states(world)
         status.update("flexibility")
         measured |= flexibility.allocate_and_settle(world)
         status.update("quotes")
