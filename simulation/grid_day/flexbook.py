@@ -35,6 +35,9 @@ _PRICE_STRIDE: Final = 3_787
 _PRICE_STEP: Final = 100
 _CERTAIN_SHARE: Final = 0.2
 """An owner offers what it can give in four fifths of the window on a usual day."""
+_LET_GO: Final = ("voltage", "frequency")
+_LET_GO_PERCENT: Final = 75
+"""What is kept of a call from slot to slot when nothing asks for it any more."""
 _KEPT_PERCENT: Final = 80
 """An owner takes an offer back when less of it than this can be given."""
 OFFERED_CLASSES: Final = frozenset({DeviceClass.PV, DeviceClass.BATTERY})
@@ -266,10 +269,10 @@ class FlexBook:
         slot = slot_of(now)
         wanted = {need.zone: need for need in needs if need.power_w >= LEAST_OFFER_W}
         for (zone, called_slot), ask in self._called.items():
-            if called_slot == slot and zone not in wanted and ask.cause == "voltage":
-                # Nobody knows what the voltage would be: it is let go step by step.
-                power_w = self._accepted_w[zone, slot] * 3 // 4
-                wanted[zone] = Need(zone, ask.direction, power_w, "voltage")
+            if called_slot == slot and zone not in wanted and ask.cause in _LET_GO:
+                # Nobody knows what voltage or frequency would be without: it is let go in steps.
+                power_w = self._accepted_w[zone, slot] * _LET_GO_PERCENT // 100
+                wanted[zone] = Need(zone, ask.direction, power_w, ask.cause)
         return [
             Ask(need.zone, need.direction, need.power_w, slot + 1, need.cause)
             for need in wanted.values()

@@ -173,14 +173,15 @@ def test_renewals__lines__all_that_is_needed_once_the_slot_has_ended():
     ]
 
 
-def test_renewals__voltage__is_let_go_step_by_step_and_lines_at_once():
+@pytest.mark.parametrize("cause", ["voltage", "frequency"])
+def test_renewals__voltage_and_frequency__are_let_go_in_steps_and_lines_at_once(cause):
     book = FlexBook()
     book.add([offer(1, 5_000, direction=DOWN), offer(2, 5_000, zone=3)])
-    book.take(Ask(2, DOWN, 4_000, SLOT, "voltage"), {1: 4_000})
+    book.take(Ask(2, DOWN, 4_000, SLOT, cause), {1: 4_000})
     book.take(Ask(3, UP, 4_000, SLOT, "line"), {2: 4_000})
 
     assert book.held_w(SLOT) == {2: -4_000, 3: 4_000}
-    assert book.renewals([], SLOT_START) == [Ask(2, DOWN, 3_000, SLOT + 1, "voltage")]
+    assert book.renewals([], SLOT_START) == [Ask(2, DOWN, 3_000, SLOT + 1, cause)]
 
 
 def test_spent__battery_that_cannot_last_a_slot__takes_its_offer_back():
