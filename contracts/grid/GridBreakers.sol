@@ -64,7 +64,10 @@ abstract contract GridBreakers is GridStates, IGridBreakers {
         }
         emit LineRated(region, index, forwardW, backW);
         // Interaction.
-        if (!_pushLine(lineId)) _records[from].linesDue = true;
+        if (!_pushLine(lineId)) {
+            _records[from].linesDue = true;
+            _records[to].linesDue = true;
+        }
     }
 
     /* VIEWS */

@@ -297,6 +297,20 @@ def test_lines__market_refuses__stays_due_until_pushed(stage: GridStage) -> None
     assert stage.capacities() == (800_000, 800_000)
 
 
+@pytest.mark.parametrize("zone", [ZONE, NEIGHBOUR])
+def test_rate_line__market_refuses__pushed_later_from_either_end(
+    stage: GridStage, zone: int
+) -> None:
+    stage.let_market_refuse()
+    stage.grid.send(GOVERNOR, "rateLine", ZONE, 0, 600_000, 500_000)
+    assert fields(stage.event("LineRefused"), "region", "index") == [ZONE, 0]
+    stage.let_market_refuse(False)
+
+    assert stage.grid.send(ANYBODY, "pushBreakers", zone) is True
+
+    assert stage.capacities() == (600_000, 500_000)
+
+
 def test_line_cut__every_state_and_loading__as_in_python(stage: GridStage) -> None:
     harness = stage.chain.deploy("GridHarness")
     cases = [
