@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from energy_grid.contracts import Contract
@@ -211,6 +212,35 @@ def sending_thread_for(config: BridgeConfig, outbox: Outbox) -> SendingThread:
     return SendingThread(sender, watch, config.submission.cycle_seconds, verify)
 
 
+def open_store(config: BridgeConfig) -> Store:
+    """The configured store with its outbox, decrypted if it is encrypted.
+
+    Raises:
+        ConfigurationError: it is plain or encrypted against the configuration, or the key is not
+            its own.
+    """
+    return Store(Outbox(config.store.path), key_file_of(config))
+
+
+def key_file_of(config: BridgeConfig) -> Path | None:
+    """Where the store's keys are, None for a plain store.
+
+    Raises:
+        BridgeConfigurationError: beside the data, where one copy would take both.
+    """
+    if config.privacy is None:
+        return None
+    key_file, folder = config.privacy.key_file, config.store.path.resolve().parent
+    if key_file.resolve().parent == folder:
+        raise BridgeConfigurationError(
+            "the store's key lies beside the store",
+            expected="another folder, best on another disk, that backups of the store leave out",
+            found=folder,
+            remedy="Move the key file and correct [privacy] key_file",
+        )
+    return key_file
+
+
 def store_lock_for(config: BridgeConfig) -> KeyLock:
     """The lock that keeps a second bridge from the store; the caller takes it."""
     path = config.store.path
@@ -249,10 +279,10 @@ def assemble(config: BridgeConfig, meters: list[Meter]) -> Parts:
     """
     rpc = open_rpc(config.chain.rpc_url)
     contract = contract_for(config, rpc)
-    outbox = Outbox(config.store.path)
+    store = open_store(config)
     bridge = bridge_account_of(config)
     engine = Engine(
-        Store(outbox),
+        store,
         meters,
         clock_for(config),
         config.submission,
@@ -268,4 +298,4 @@ def assemble(config: BridgeConfig, meters: list[Meter]) -> Parts:
     if bridge:
         pages_rpc = open_rpc(config.chain.rpc_url)
         pages = ChainPages(contract_for(config, pages_rpc), pages_rpc, bridge)
-    return Parts(config, rpc, contract, outbox, engine, pages)
+    return Parts(config, rpc, contract, store.outbox, engine, pages)

@@ -5,24 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from energy_grid.errors import EnergyGridError
-
-if TYPE_CHECKING:
-    from meter_bridge.config import BridgeConfig
-
-CONFIG_OPTION = click.option(
-    "--config",
-    "config_path",
-    type=click.Path(path_type=Path),
-    envvar="EG_BRIDGE_CONFIG",
-    default=Path("bridge.toml"),
-    show_default=True,
-    help="TOML file; EG_BRIDGE_SECTION__NAME in the environment replaces its values.",
-)
+from meter_bridge.cli_support import CONFIG_OPTION, fail, load
+from meter_bridge.privacy.commands import privacy
 
 
 @click.group()
@@ -53,7 +41,7 @@ def run(config_path: Path) -> None:
     gc.enable()
     configure_logs()
     try:
-        config = _load(config_path)
+        config = load(config_path)
         lock = store_lock_for(config)
         lock.acquire()
         locks = meter_locks_for(config)
@@ -62,7 +50,7 @@ def run(config_path: Path) -> None:
         service = Service(parts, sending_thread_for(config, parts.outbox))
         asyncio.run(service.run())
     except EnergyGridError as error:
-        _fail(error)
+        fail(error)
 
 
 @cli.command()
@@ -73,9 +61,9 @@ def check(config_path: Path, as_json: bool) -> None:
     from meter_bridge.preflight import run_checks
 
     try:
-        checks = list(run_checks(_load(config_path)))
+        checks = list(run_checks(load(config_path)))
     except EnergyGridError as error:
-        _fail(error)
+        fail(error)
     if as_json:
         document = {
             "good": all(check.is_good for check in checks),
@@ -107,7 +95,7 @@ def adopt(config_path: Path, meter_id: int) -> None:
     from meter_bridge.chain import ChainRegistry
 
     try:
-        config = _load(config_path)
+        config = load(config_path)
         wanted = [meter for meter in config.meter if meter.id == meter_id]
         if not wanted:
             raise click.BadParameter(f"no meter {meter_id} in {config_path}")
@@ -120,7 +108,7 @@ def adopt(config_path: Path, meter_id: int) -> None:
         parts.engine.register(registry.meters([meter_id]))
         after = parts.engine.adopt(meter_id)
     except EnergyGridError as error:
-        _fail(error)
+        fail(error)
     click.echo(f"meter {meter_id}: boundaries after {after} (unix seconds) will be signed")
 
 
@@ -137,10 +125,10 @@ def page(config_path: Path, page_id: str, meter_id: int | None, as_json: bool) -
     from meter_bridge.page_views import entry_view, open_page, page_view
 
     try:
-        store, found = open_page(_load(config_path), page_id)
+        store, found = open_page(load(config_path), page_id)
         document = page_view(found) if meter_id is None else entry_view(store, found, meter_id)
     except EnergyGridError as error:
-        _fail(error)
+        fail(error)
     if as_json:
         click.echo(json.dumps(document, indent=2))
         return
@@ -166,9 +154,9 @@ def mqtt_acl(config_path: Path, folder: Path, by_certificate: bool) -> None:
     from meter_bridge.broker_access import write_access
 
     try:
-        written = write_access(_load(config_path), folder, by_certificate=by_certificate)
+        written = write_access(load(config_path), folder, by_certificate=by_certificate)
     except EnergyGridError as error:
-        _fail(error)
+        fail(error)
     for path in written:
         click.echo(path)
 
@@ -189,7 +177,7 @@ def keys_new(keystore: Path, password_file: Path) -> None:
         password = read_secret_file(password_file, "password")
         click.echo(DeviceKey.create(keystore, password).address)
     except EnergyGridError as error:
-        _fail(error)
+        fail(error)
 
 
 @keys.command("register")
@@ -256,16 +244,8 @@ def keys_register(
             key, registration, deployed.chain_id, deployed.address_of("SmartMeter")
         )
     except EnergyGridError as error:
-        _fail(error)
+        fail(error)
     click.echo(json.dumps(signed.as_json(), indent=2))
 
 
-def _load(path: Path) -> BridgeConfig:
-    from meter_bridge.config import BridgeConfig
-
-    return BridgeConfig.load(path)
-
-
-def _fail(error: EnergyGridError) -> NoReturn:
-    click.echo(f"meter_bridge: {error}", err=True)
-    sys.exit(1)
+cli.add_command(privacy)

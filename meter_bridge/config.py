@@ -172,6 +172,12 @@ class StoreSection(_Section):
     path: Path
 
 
+class PrivacySection(_Section):
+    """Encryption of the store; without this section it is plain."""
+
+    key_file: Path
+
+
 class ClockSection(_Section):
     """What time it is."""
 
@@ -198,6 +204,7 @@ class PagesSection(_Section):
     join: bool = True
     reveal: bool = True
     export_folder: Path | None = None
+    operator_key_file: Path | None = None
 
 
 class OpsSection(_Section):
@@ -374,6 +381,7 @@ class BridgeConfig(_Section):
     submission: SubmissionSection = SubmissionSection()
     pages: PagesSection = PagesSection()
     ops: OpsSection = OpsSection()
+    privacy: PrivacySection | None = None
     mqtt: MqttSection | None = None
     meter: tuple[MeterSection, ...] = Field(min_length=1)
     commands: CommandsSection | None = None
@@ -490,6 +498,7 @@ _PATH_NAMES: Final = frozenset(
         "key_file",
         "keystore",
         "lock_folder",
+        "operator_key_file",
         "password_file",
         "path",
     }

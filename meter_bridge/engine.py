@@ -99,6 +99,7 @@ class Engine:
             pages or PagesSection(),
             bridge=bridge,
             smart_meter=smart_meter,
+            chain_id=chain_id,
             domain=self._domain,
             encode=encode,
             batch_size=submission.batch_size,
@@ -348,7 +349,8 @@ class Engine:
                 meter_id=snapshot.meter_id,
                 boundary=snapshot.boundary,
                 rule=finding.rule,
-                reason=finding.message,
+                # Reasons quote registers: where those are sealed, the log has none of them.
+                reason=finding.message if self.store.vault is None else "sealed in the store",
             )
 
     def _sign_due(self, connection: Any, now: int, host_now: float) -> bool:

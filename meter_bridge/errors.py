@@ -45,6 +45,14 @@ class StoreConflictError(BridgeError, FatalError):
     """Something already stored for ever differs from what was to be stored."""
 
 
+class SealedDataError(BridgeError, FatalError):
+    """Something encrypted does not open: altered, moved, or plain where nothing may be plain."""
+
+
+class ErasedDataError(BridgeError, FatalError):
+    """What is asked for was erased on purpose: its data key is destroyed."""
+
+
 class RegistryError(BridgeError, FatalError):
     """The chain does not know the meter as the configuration does."""
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from energy_grid.eip712 import MeterReading
-from energy_grid.pages import MeterPage, PageEntry, unpack_entries
-from energy_grid.units import MeterId, MilliHertz, MilliVolt, UnixSeconds, Wh
+from energy_grid.pages import MeterPage, unpack_entries
+from energy_grid.units import UnixSeconds
+from meter_bridge.forms import reading_of
+from meter_bridge.privacy.rows import page_place
 from meter_bridge.store import Store
 
 SCHEMA: Final = (
@@ -35,6 +37,7 @@ SCHEMA: Final = (
         BEGIN SELECT RAISE(ABORT, 'a page never changes'); END""",
 )
 
+SALT_BYTES: Final = 32
 _COLUMNS: Final = "bridge, boundary, page_index, previous_boundary, salt, signatures_hash, entries"
 
 
@@ -56,24 +59,30 @@ class PageStore:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        with store.transaction() as connection:
-            for statement in SCHEMA:
-                connection.execute(statement)
+        store.add_tables(SCHEMA)
 
     def put(self, connection: sqlite3.Connection, page: MeterPage, page_hash: bytes) -> None:
         """Keep a page; it becomes durable with the caller's commit."""
+        salt, entries = page.salt, page.packed_entries()
+        sealed: tuple[bytes, ...] = ()
+        vault = self._store.vault
+        if vault is not None:
+            place = page_place(page.boundary, page.index, page_hash)
+            sealed = (vault.seal(connection, place, salt + entries),)
+            salt, entries = bytes(SALT_BYTES), b""
         connection.execute(
-            f"INSERT INTO bridge_pages ({_COLUMNS}, page_hash)"  # noqa: S608
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT INTO bridge_pages ({_COLUMNS}, page_hash"  # noqa: S608
+            f"{', sealed' * len(sealed)}) VALUES (?, ?, ?, ?, ?, ?, ?, ?{', ?' * len(sealed)})",
             (
                 page.bridge,
                 page.boundary,
                 page.index,
                 page.previous_boundary,
-                page.salt,
+                salt,
                 page.signatures_hash,
-                page.packed_entries(),
+                entries,
                 page_hash,
+                *sealed,
             ),
         )
 
@@ -111,31 +120,9 @@ class PageStore:
 
     def signed(self, meter_id: int, after: int, until: int) -> list[SignedReading]:
         """Singly signed readings with `after < boundary <= until`, oldest first."""
-        rows = self._store.read(
-            "SELECT s.meter_id, s.sequence, s.boundary, n.import_wh, n.export_wh,"
-            " n.frequency_millihz, n.voltage_millivolts, s.signature"
-            " FROM bridge_signatures s JOIN bridge_snapshots n"
-            " ON n.meter_id = s.meter_id AND n.boundary = s.boundary"
-            " WHERE s.meter_id = ? AND s.form = 'reading' AND s.boundary > ? AND s.boundary <= ?"
-            " ORDER BY s.boundary",
-            meter_id,
-            after,
-            until,
-        ).fetchall()
         return [
-            SignedReading(
-                MeterReading(
-                    MeterId(row[0]),
-                    int(row[1]),
-                    UnixSeconds(row[2]),
-                    Wh(row[3]),
-                    Wh(row[4]),
-                    MilliHertz(row[5]),
-                    MilliVolt(row[6]),
-                ),
-                bytes(row[7]),
-            )
-            for row in rows
+            SignedReading(reading_of(accepted), signature)
+            for accepted, signature in self._store.signed_singly(meter_id, after, until)
         ]
 
     def signatures_of(self, page: MeterPage) -> list[bytes]:
@@ -153,24 +140,26 @@ class PageStore:
         )
 
     def _pages(self, condition: str, *values: object) -> list[MeterPage]:
+        sealed = "" if self._store.vault is None else ", page_hash, sealed"
         rows = self._store.read(
-            f"SELECT {_COLUMNS} FROM bridge_pages WHERE {condition}"  # noqa: S608
+            f"SELECT {_COLUMNS}{sealed} FROM bridge_pages WHERE {condition}"  # noqa: S608
             " ORDER BY boundary, page_index",
             *values,
         ).fetchall()
-        return [
-            MeterPage(
-                bridge=row[0],
-                boundary=UnixSeconds(row[1]),
-                index=int(row[2]),
-                previous_boundary=UnixSeconds(row[3]),
-                salt=bytes(row[4]),
-                signatures_hash=bytes(row[5]),
-                entries=_entries(row[6]),
-            )
-            for row in rows
-        ]
+        return [self._page(row) for row in rows]
 
-
-def _entries(packed: Sequence[int] | bytes) -> tuple[PageEntry, ...]:
-    return unpack_entries(bytes(packed))
+    def _page(self, row: Sequence[Any]) -> MeterPage:
+        bridge, boundary, index, previous_boundary, salt, signatures_hash, entries = row[:7]
+        if self._store.vault is not None:
+            place = page_place(boundary, index, bytes(row[7]))
+            content = self._store.open_row(place, row[8])
+            salt, entries = content[:SALT_BYTES], content[SALT_BYTES:]
+        return MeterPage(
+            bridge=bridge,
+            boundary=UnixSeconds(boundary),
+            index=int(index),
+            previous_boundary=UnixSeconds(previous_boundary),
+            salt=bytes(salt),
+            signatures_hash=bytes(signatures_hash),
+            entries=unpack_entries(bytes(entries)),
+        )

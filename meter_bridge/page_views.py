@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from energy_grid.outbox import Outbox
 from energy_grid.pages import MeterPage
+from meter_bridge.assembly import open_store
 from meter_bridge.config import BridgeConfig
 from meter_bridge.errors import RegistryError
+from meter_bridge.page_exports import as_document, as_reading
 from meter_bridge.page_store import PageStore
-from meter_bridge.pager import as_document
-from meter_bridge.store import Store
 
 
 def open_page(config: BridgeConfig, page_id: str) -> tuple[PageStore, MeterPage]:
@@ -26,7 +25,7 @@ def open_page(config: BridgeConfig, page_id: str) -> tuple[PageStore, MeterPage]
             expected="BOUNDARY/INDEX, unix seconds and number, and an existing store",
             found=f"{page_id}, {config.store.path}",
         )
-    store = PageStore(Store(Outbox(config.store.path)))
+    store = PageStore(open_store(config))
     found = store.get(int(boundary), int(index or "0"))
     if found is None:
         places = [f"{page.boundary}/{page.index}" for page in store.open()[-10:]]
@@ -67,17 +66,8 @@ def entry_view(store: PageStore, page: MeterPage, meter_id: int) -> dict[str, An
             expected=f"one of {len(page.entries)} meters",
             found=meter_id,
         )
-    reading = signed[0].reading
     return as_document(page, is_whole=False) | {
         "place": place,
-        "reading": {
-            "meterId": int(reading.meter_id),
-            "sequence": reading.sequence,
-            "timestamp": int(reading.timestamp),
-            "importWh": int(reading.import_wh),
-            "exportWh": int(reading.export_wh),
-            "frequencyMilliHz": int(reading.frequency_millihz),
-            "voltageMilliV": int(reading.voltage_millivolts),
-        },
+        "reading": as_reading(signed[0]),
         "signature": "0x" + signed[0].signature.hex(),
     }

@@ -7,13 +7,12 @@ commit it. What the chain would not take from a page goes out under its own sign
 from __future__ import annotations
 
 import hashlib
-import json
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -23,13 +22,16 @@ from energy_grid.pages import MeterPage, PageConsent, new_salt, page_of
 from energy_grid.units import SLOT_SECONDS, MeterId, UnixSeconds
 from meter_bridge.config import PagesSection
 from meter_bridge.counters import Counters
-from meter_bridge.errors import StoreUnavailableError
 from meter_bridge.forms import reading_of
 from meter_bridge.meters import Meter
+from meter_bridge.page_exports import export_pages
 from meter_bridge.page_store import PageStore, SignedReading, commit_key
 from meter_bridge.paging import PagePlan, fits_entry, plan_pages
 from meter_bridge.registry import PageStanding, PageStatus, PagingStanding
 from meter_bridge.store import Accepted, Form, Signature, Store
+
+if TYPE_CHECKING:
+    from meter_bridge.privacy.boxes import Recipient
 
 _log = structlog.get_logger(__name__)
 
@@ -68,6 +70,7 @@ class Pager:
         section: size and time of pages.
         bridge: account that commits them.
         smart_meter: address of the contract.
+        chain_id: its chain.
         domain: EIP-712 domain of the contract.
         encode: encodes the contract's calls.
         batch_size: signed readings in one transaction.
@@ -82,6 +85,7 @@ class Pager:
         *,
         bridge: str,
         smart_meter: str,
+        chain_id: int,
         domain: bytes,
         encode: Encode,
         batch_size: int,
@@ -92,6 +96,8 @@ class Pager:
         self.bridge = bridge
         self._section = section
         self._smart_meter = smart_meter
+        self._recipient: Recipient | None = None
+        self._about = {"chainId": chain_id, "smartMeter": smart_meter}
         self._domain = domain
         self._encode = encode
         self._batch_size = batch_size
@@ -260,28 +266,17 @@ class Pager:
     # --- For who reveals --------------------------------------------------------------------------
 
     def export(self, folder: Path) -> None:
-        """Keep the open pages as JSON files in a folder, for who reveals them.
-
-        A file appears whole or not at all; those of pages that have ended are removed.
+        """Keep the open pages as files in a folder, for who reveals them.
 
         Raises:
             StoreUnavailableError: the folder cannot be written.
         """
-        wanted = {f"{page.boundary}-{page.index}.json": page for page in self.pages.open()}
-        try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            present = {path.name for path in folder.glob("*-*.json")}
-            for name in wanted.keys() - present:
-                part = folder / f"{name}.part"
-                part.touch(mode=0o600)
-                part.write_text(json.dumps(as_document(wanted[name])), encoding="utf-8")
-                part.replace(folder / name)
-            for name in present - wanted.keys():
-                (folder / name).unlink(missing_ok=True)
-        except OSError as error:
-            raise StoreUnavailableError(
-                f"pages cannot be exported to {folder}", found=error.strerror
-            ) from None
+        key_file = self._section.operator_key_file
+        if self._recipient is None and key_file is not None:
+            from meter_bridge.privacy.boxes import Recipient
+
+            self._recipient = Recipient.load(key_file)
+        export_pages(self.pages, folder, self._recipient, self._about)
 
     # --- On chain ---------------------------------------------------------------------------------
 
@@ -427,24 +422,6 @@ class Pager:
 
     def _enqueue(self, connection: sqlite3.Connection, key: str, call: bytes) -> None:
         self._store.outbox.enqueue(key, self._smart_meter, call, connection=connection)
-
-
-def as_document(page: MeterPage, *, is_whole: bool = True) -> dict[str, Any]:
-    """A page as JSON, for who reveals it: secret until then."""
-    document: dict[str, Any] = {
-        "bridge": page.bridge,
-        "boundary": int(page.boundary),
-        "index": page.index,
-        "previousBoundary": int(page.previous_boundary),
-        "pageHash": "0x" + page.hash().hex(),
-    }
-    if is_whole:
-        document |= {
-            "salt": "0x" + page.salt.hex(),
-            "signaturesHash": "0x" + page.signatures_hash.hex(),
-            "entries": "0x" + page.packed_entries().hex(),
-        }
-    return document
 
 
 def _level(is_good: bool) -> int:

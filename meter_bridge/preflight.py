@@ -20,6 +20,7 @@ from meter_bridge.assembly import (
     contract_for,
     framer_for,
     open_device_key,
+    open_store,
     sunspec_reader_for,
 )
 from meter_bridge.chain import ChainRegistry, require_deployed, smart_meter_of
@@ -98,11 +99,8 @@ def _relayer(config: BridgeConfig, rpc: Rpc) -> str:
 
 def _store(config: BridgeConfig) -> str:
     """The store's folder takes a synchronous write, and an existing store is whole."""
-    from energy_grid.outbox import Outbox
-    from meter_bridge.store import Store
-
-    outbox = Outbox(config.store.path)
-    store = Store(outbox)
+    store = open_store(config)
+    outbox = store.outbox
     try:
         found = outbox.connection.execute("PRAGMA quick_check").fetchone()[0]
     except sqlite3.Error as error:
@@ -112,7 +110,8 @@ def _store(config: BridgeConfig) -> str:
             f"store {store.path} is damaged", expected="ok", found=found, remedy="Restore a copy"
         )
     waiting = outbox.count(*(state for state in State if state.is_open))
-    return f"{store.path}, {waiting} transactions waiting"
+    kind = "plain" if store.vault is None else "encrypted"
+    return f"{store.path}, {kind}, {waiting} transactions waiting"
 
 
 def _clock(config: BridgeConfig, rpc: Rpc) -> str:

@@ -21,87 +21,18 @@ from energy_grid.outbox import Outbox, OutboxStorageError
 from energy_grid.outbox.store import transaction
 from energy_grid.units import SECONDS_PER_DAY, UnixSeconds, Wh
 from meter_bridge.checks import Finding, Severity
-from meter_bridge.errors import StoreConflictError, StoreUnavailableError
+from meter_bridge.errors import ErasedDataError, StoreConflictError, StoreUnavailableError
+from meter_bridge.privacy import rows as sealed_rows
+from meter_bridge.privacy.sealing import SEALED_SCHEMA_VERSION, open_vault, seal_tables
+from meter_bridge.privacy.vault import Place, Vault
 from meter_bridge.snapshots import Registers, Snapshot
-
-SCHEMA_VERSION: Final = "1"
-
-_SNAPSHOT_COLUMNS: Final = """
-        meter_id INTEGER NOT NULL,
-        boundary INTEGER NOT NULL CHECK (boundary % 900 = 0),
-        measured_at INTEGER NOT NULL,
-        received_at INTEGER NOT NULL,
-        import_wh INTEGER NOT NULL CHECK (import_wh >= 0),
-        export_wh INTEGER NOT NULL CHECK (export_wh >= 0),
-        voltage_millivolts INTEGER NOT NULL,
-        frequency_millihz INTEGER NOT NULL,
-        power_failures INTEGER,
-        switch TEXT NOT NULL,
-        registers_disagree INTEGER NOT NULL,
-        clock_checked INTEGER NOT NULL,
-        raw_digest BLOB NOT NULL CHECK (length(raw_digest) = 32),"""
-
-_SCHEMA: Final = (
-    "CREATE TABLE IF NOT EXISTS bridge_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT",
-    """CREATE TABLE IF NOT EXISTS bridge_meters (
-        meter_id INTEGER PRIMARY KEY,
-        device_key TEXT NOT NULL,
-        equipment TEXT NOT NULL DEFAULT '',
-        signs_after INTEGER NOT NULL,
-        base_boundary INTEGER NOT NULL,
-        base_import_wh INTEGER NOT NULL,
-        base_export_wh INTEGER NOT NULL
-    ) STRICT""",
-    f"""CREATE TABLE IF NOT EXISTS bridge_candidates ({_SNAPSHOT_COLUMNS}
-        arrived_at REAL NOT NULL,
-        PRIMARY KEY (meter_id, boundary)
-    ) STRICT""",
-    f"""CREATE TABLE IF NOT EXISTS bridge_snapshots ({_SNAPSHOT_COLUMNS}
-        verdict TEXT NOT NULL CHECK (verdict IN ('accepted', 'refused')),
-        sequence INTEGER,
-        findings TEXT NOT NULL,
-        form TEXT CHECK (form IN ('reading', 'day')),
-        PRIMARY KEY (meter_id, boundary),
-        CHECK ((verdict = 'accepted') = (sequence IS NOT NULL)),
-        CHECK (form IS NULL OR verdict = 'accepted')
-    ) STRICT""",
-    """CREATE UNIQUE INDEX IF NOT EXISTS bridge_snapshots_by_sequence
-        ON bridge_snapshots (meter_id, sequence) WHERE sequence IS NOT NULL""",
-    """CREATE INDEX IF NOT EXISTS bridge_snapshots_unsigned
-        ON bridge_snapshots (meter_id, boundary) WHERE verdict = 'accepted' AND form IS NULL""",
-    """CREATE TABLE IF NOT EXISTS bridge_signatures (
-        meter_id INTEGER NOT NULL,
-        form TEXT NOT NULL CHECK (form IN ('reading', 'day')),
-        boundary INTEGER NOT NULL,
-        sequence INTEGER NOT NULL,
-        digest BLOB NOT NULL UNIQUE CHECK (length(digest) = 32),
-        signature BLOB NOT NULL CHECK (length(signature) = 65),
-        business_key TEXT NOT NULL,
-        PRIMARY KEY (meter_id, form, boundary)
-    ) STRICT""",
-    """CREATE INDEX IF NOT EXISTS bridge_signatures_by_key
-        ON bridge_signatures (business_key)""",
-    """CREATE TRIGGER IF NOT EXISTS bridge_snapshots_keep BEFORE DELETE ON bridge_snapshots
-        BEGIN SELECT RAISE(ABORT, 'a stored snapshot is never deleted'); END""",
-    """CREATE TRIGGER IF NOT EXISTS bridge_snapshots_freeze BEFORE UPDATE ON bridge_snapshots
-        WHEN OLD.form IS NOT NULL OR NEW.form IS NULL
-        BEGIN SELECT RAISE(ABORT, 'the form of a signed snapshot is for ever'); END""",
-    """CREATE TRIGGER IF NOT EXISTS bridge_snapshots_immutable
-        BEFORE UPDATE OF meter_id, boundary, measured_at, received_at, import_wh, export_wh,
-        voltage_millivolts, frequency_millihz, raw_digest, verdict, sequence, findings
-        ON bridge_snapshots
-        BEGIN SELECT RAISE(ABORT, 'a stored snapshot never changes'); END""",
-    """CREATE TRIGGER IF NOT EXISTS bridge_signatures_keep BEFORE DELETE ON bridge_signatures
-        BEGIN SELECT RAISE(ABORT, 'a signature is never deleted'); END""",
-    """CREATE TRIGGER IF NOT EXISTS bridge_signatures_immutable
-        BEFORE UPDATE OF meter_id, form, boundary, sequence, digest, signature
-        ON bridge_signatures
-        BEGIN SELECT RAISE(ABORT, 'a signature never changes'); END""",
-)
+from meter_bridge.store_schema import SCHEMA, SCHEMA_VERSION
 
 _FIELDS: Final = tuple(field.name for field in fields(Snapshot))
 _COLUMNS: Final = ", ".join(_FIELDS)
 _in_order: Final = attrgetter(*_FIELDS)
+_WIDTH: Final = len(_FIELDS)
+_BOUNDARY: Final = _FIELDS.index("boundary")
 _MARKS: Final = ", ".join("?" * len(_FIELDS))
 
 
@@ -151,14 +82,34 @@ class Signature:
 
 
 class Store:
-    """Durable state of the bridge. One thread uses it."""
+    """Durable state of the bridge. One thread uses it.
 
-    def __init__(self, outbox: Outbox) -> None:
+    Args:
+        outbox: in whose file it is.
+        key_file: keys of a sealed store, None of a plain one.
+
+    Raises:
+        ConfigurationError: the store is not what the key file says, or of another version.
+    """
+
+    def __init__(self, outbox: Outbox, key_file: Path | None = None) -> None:
         self.outbox = outbox
+        self.vault: Vault | None = None
         with self.transaction() as connection:
-            for statement in _SCHEMA:
+            for statement in SCHEMA:
                 connection.execute(statement)
-            self._settle(connection, "schema", SCHEMA_VERSION)
+            is_new = not connection.execute("SELECT count(*) FROM bridge_meta").fetchone()[0]
+            self.vault = open_vault(connection, self.path, key_file, is_new=is_new)
+            version = SCHEMA_VERSION if self.vault is None else SEALED_SCHEMA_VERSION
+            self._settle(connection, "schema", version)
+
+    def add_tables(self, statements: Iterable[str]) -> None:
+        """Create a part's own tables, sealed if the store is."""
+        with self.transaction() as connection:
+            for statement in statements:
+                connection.execute(statement)
+            if self.vault is not None:
+                seal_tables(connection)
 
     @property
     def path(self) -> Path:
@@ -173,7 +124,7 @@ class Store:
             StoreUnavailableError: disk full, read-only or locked; nothing of it is stored.
         """
         try:
-            with transaction(self.outbox.connection) as connection:
+            with self._forgetting(), transaction(self.outbox.connection) as connection:
                 yield connection
         except sqlite3.IntegrityError as error:
             raise StoreConflictError(
@@ -186,6 +137,16 @@ class Store:
                 found=str(error),
                 remedy="Nothing was signed or acknowledged; make room or give access",
             ) from error
+
+    @contextmanager
+    def _forgetting(self) -> Iterator[None]:
+        """Data keys made in a transaction that failed are not on disk: nothing may use them."""
+        try:
+            yield
+        except BaseException:
+            if self.vault is not None:
+                self.vault.forget()
+            raise
 
     def bind(self, chain_id: int, smart_meter: str) -> None:
         """Tie the store to one contract at its first use.
@@ -217,59 +178,86 @@ class Store:
     def meter(self, meter_id: int) -> MeterRecord | None:
         """What is known of a meter, None before its first contact."""
         row = self.read(
-            "SELECT meter_id, device_key, equipment, signs_after, base_boundary, base_import_wh,"
-            " base_export_wh FROM bridge_meters WHERE meter_id = ?",
+            "SELECT meter_id, device_key, equipment,"  # noqa: S608
+            " signs_after, base_boundary, base_import_wh,"
+            f" base_export_wh{self._sealed} FROM bridge_meters WHERE meter_id = ?",
             meter_id,
         ).fetchone()
         if row is None:
             return None
         base = Registers(UnixSeconds(row[4]), Wh(row[5]), Wh(row[6]))
-        return MeterRecord(row[0], row[1], row[2], row[3], base)
+        equipment = str(row[2])
+        if self.vault is not None:
+            equipment = self.open_row(sealed_rows.meter_place(meter_id), row[7]).decode()
+        return MeterRecord(row[0], row[1], equipment, row[3], base)
 
     def put_meter(self, connection: sqlite3.Connection, record: MeterRecord) -> None:
         """Begin a meter's record, or begin it anew from what is on chain."""
+        equipment, sealed = self._equipment(connection, record.meter_id, record.equipment)
         connection.execute(
-            "INSERT INTO bridge_meters (meter_id, device_key, equipment, signs_after,"
-            " base_boundary, base_import_wh, base_export_wh) VALUES (?, ?, ?, ?, ?, ?, ?)"
+            "INSERT INTO bridge_meters"  # noqa: S608
+            " (meter_id, device_key, equipment, signs_after,"
+            f" base_boundary, base_import_wh, base_export_wh{self._sealed})"
+            f" VALUES (?, ?, ?, ?, ?, ?, ?{', ?' * len(sealed)})"
             " ON CONFLICT (meter_id) DO UPDATE SET device_key = excluded.device_key,"
             " signs_after = excluded.signs_after, base_boundary = excluded.base_boundary,"
             " base_import_wh = excluded.base_import_wh, base_export_wh = excluded.base_export_wh",
             (
                 record.meter_id,
                 record.device_key,
-                record.equipment,
+                equipment,
                 record.signs_after,
                 record.base.boundary,
                 record.base.import_wh,
                 record.base.export_wh,
+                *sealed,
             ),
         )
 
     def put_equipment(self, connection: sqlite3.Connection, meter_id: int, equipment: str) -> None:
         """Remember the identity a meter gives itself."""
+        plain, sealed = self._equipment(connection, meter_id, equipment)
         connection.execute(
-            "UPDATE bridge_meters SET equipment = ? WHERE meter_id = ?", (equipment, meter_id)
+            f"UPDATE bridge_meters SET equipment = ?{', sealed = ?' * len(sealed)}"  # noqa: S608
+            " WHERE meter_id = ?",
+            (plain, *sealed, meter_id),
         )
+
+    def _equipment(
+        self, connection: sqlite3.Connection, meter_id: int, equipment: str
+    ) -> tuple[str, tuple[bytes, ...]]:
+        """What stands in the columns `equipment` and, of a sealed store, `sealed`."""
+        if self.vault is None:
+            return equipment, ()
+        place = sealed_rows.meter_place(meter_id)
+        return "", (self.vault.seal(connection, place, equipment.encode()),)
 
     # --- Candidates -------------------------------------------------------------------------------
 
     def candidates(self, meter_id: int) -> list[tuple[Snapshot, float]]:
         """A meter's snapshots not decided yet and when each arrived (host time), oldest first."""
         rows = self.read(
-            f"SELECT {_COLUMNS}, arrived_at FROM bridge_candidates"  # noqa: S608
+            f"SELECT {_COLUMNS}, arrived_at{self._sealed} FROM bridge_candidates"  # noqa: S608
             " WHERE meter_id = ? ORDER BY boundary",
             meter_id,
         ).fetchall()
-        return [(_snapshot(row), float(row[len(_FIELDS)])) for row in rows]
+        found = []
+        for row in rows:
+            arrived_at = float(row[_WIDTH])
+            place = sealed_rows.candidate_place(meter_id, row[_BOUNDARY], arrived_at)
+            found.append((self._snapshot(place, row), arrived_at))
+        return found
 
     def put_candidate(
         self, connection: sqlite3.Connection, snapshot: Snapshot, arrived_at: float
     ) -> None:
         """Keep the nearest telegram of a boundary so far."""
+        place = sealed_rows.candidate_place(snapshot.meter_id, snapshot.boundary, arrived_at)
+        values, _, sealed = self._shown(connection, place, snapshot)
         connection.execute(
-            f"INSERT OR REPLACE INTO bridge_candidates ({_COLUMNS}, arrived_at)"  # noqa: S608
-            f" VALUES ({_MARKS}, ?)",
-            (*_values(snapshot), arrived_at),
+            "INSERT OR REPLACE INTO bridge_candidates"  # noqa: S608
+            f" ({_COLUMNS}, arrived_at{self._sealed}) VALUES ({_MARKS}, ?{', ?' * len(sealed)})",
+            (*values, arrived_at, *sealed),
         )
 
     # --- Snapshots --------------------------------------------------------------------------------
@@ -282,14 +270,19 @@ class Store:
         found: Sequence[Finding],
     ) -> None:
         """Store a candidate for ever: accepted with its sequence, or refused (sequence None)."""
+        place = sealed_rows.snapshot_place(snapshot.meter_id, snapshot.boundary, sequence)
+        findings = json.dumps([_as_json(finding) for finding in found]) if found else "[]"
+        values, findings, sealed = self._shown(connection, place, snapshot, findings)
         connection.execute(
-            f"INSERT INTO bridge_snapshots ({_COLUMNS}, verdict, sequence, findings)"  # noqa: S608
-            f" VALUES ({_MARKS}, ?, ?, ?)",
+            "INSERT INTO bridge_snapshots"  # noqa: S608
+            f" ({_COLUMNS}, verdict, sequence, findings{self._sealed})"
+            f" VALUES ({_MARKS}, ?, ?, ?{', ?' * len(sealed)})",
             (
-                *_values(snapshot),
+                *values,
                 "refused" if sequence is None else "accepted",
                 sequence,
-                json.dumps([_as_json(finding) for finding in found]) if found else "[]",
+                findings,
+                *sealed,
             ),
         )
         connection.execute(
@@ -332,25 +325,38 @@ class Store:
     def midnights(self, meter_id: int, until: int, count: int) -> list[Snapshot]:
         """Up to `count` accepted snapshots at UTC midnights up to `until`, newest first."""
         rows = self.read(
-            f"SELECT {_COLUMNS} FROM bridge_snapshots WHERE meter_id = ?"  # noqa: S608
-            " AND verdict = 'accepted' AND boundary % ? = 0 AND boundary <= ?"
+            f"SELECT {_COLUMNS}, sequence{self._sealed} FROM bridge_snapshots"  # noqa: S608
+            " WHERE meter_id = ? AND verdict = 'accepted' AND boundary % ? = 0 AND boundary <= ?"
             " ORDER BY boundary DESC LIMIT ?",
             meter_id,
             SECONDS_PER_DAY,
             until,
             count,
         ).fetchall()
-        return [_snapshot(row) for row in rows]
+        found = []
+        for row in rows:
+            place = sealed_rows.snapshot_place(meter_id, row[_BOUNDARY], row[_WIDTH])
+            try:
+                found.append(self._snapshot(place, row))
+            except ErasedDataError:  # its time of keeping is over, and that of all before it
+                break
+        return found
 
     def findings(self, meter_id: int, boundary: int) -> list[Finding]:
         """What was remarkable about a snapshot."""
         row = self.read(
-            "SELECT findings FROM bridge_snapshots WHERE meter_id = ? AND boundary = ?",
+            f"SELECT findings, sequence{self._sealed} FROM bridge_snapshots"  # noqa: S608
+            " WHERE meter_id = ? AND boundary = ?",
             meter_id,
             boundary,
         ).fetchone()
-        found = [] if row is None else json.loads(row[0])
-        return [Finding(f["rule"], Severity(f["severity"]), f["message"]) for f in found]
+        if row is None:
+            return []
+        text = row[0]
+        if self.vault is not None:
+            place = sealed_rows.snapshot_place(meter_id, boundary, row[1])
+            text = sealed_rows.unpack(place, self.open_row(place, row[2]))[1]
+        return [Finding(f["rule"], Severity(f["severity"]), f["message"]) for f in json.loads(text)]
 
     def counts(self) -> dict[str, int]:
         """Snapshots by verdict and form, for the status line."""
@@ -408,19 +414,67 @@ class Store:
             Signature(row[0], Form(row[1]), row[2], row[3], row[4], row[5], row[6]) for row in rows
         ]
 
+    def signed_singly(self, meter_id: int, after: int, until: int) -> list[tuple[Accepted, bytes]]:
+        """Snapshots signed as readings, `after < boundary <= until`, each with its signature."""
+        signatures = dict(
+            self.read(
+                "SELECT boundary, signature FROM bridge_signatures"
+                " WHERE meter_id = ? AND form = 'reading' AND boundary > ? AND boundary <= ?",
+                meter_id,
+                after,
+                until,
+            ).fetchall()
+        )
+        return [
+            (accepted, bytes(signatures[accepted.snapshot.boundary]))
+            for accepted in self.accepted(meter_id, after, until)
+            if accepted.snapshot.boundary in signatures
+        ]
+
     def _accepted(self, condition: str, *values: int) -> list[Accepted]:
         rows = self.read(
-            f"SELECT {_COLUMNS}, sequence, form FROM bridge_snapshots"  # noqa: S608
+            f"SELECT {_COLUMNS}, sequence, form{self._sealed} FROM bridge_snapshots"  # noqa: S608
             f" WHERE meter_id = ? AND verdict = 'accepted' AND {condition} ORDER BY boundary",
             *values,
         ).fetchall()
-        width = len(_FIELDS)
-        return [
-            Accepted(
-                _snapshot(row), row[width], None if row[width + 1] is None else Form(row[width + 1])
-            )
-            for row in rows
-        ]
+        found = []
+        for row in rows:
+            sequence, form = row[_WIDTH], row[_WIDTH + 1]
+            place = sealed_rows.snapshot_place(values[0], row[_BOUNDARY], sequence)
+            snapshot = self._snapshot(place, row)
+            found.append(Accepted(snapshot, sequence, None if form is None else Form(form)))
+        return found
+
+    # --- Sealed rows ------------------------------------------------------------------------------
+
+    @property
+    def _sealed(self) -> str:
+        """The last column of a statement, of a sealed store."""
+        return "" if self.vault is None else ", sealed"
+
+    def open_row(self, place: Place, sealed: bytes | None) -> bytes:
+        """Content of a sealed row."""
+        if self.vault is None:
+            raise StoreConflictError("a plain store has nothing to open")
+        try:
+            return self.vault.open(self.outbox.connection, place, sealed)
+        except sqlite3.Error as error:
+            raise self._unreadable(error) from error
+
+    def _snapshot(self, place: Place, row: Sequence[Any]) -> Snapshot:
+        """A row that begins with the snapshot's columns; of a sealed store the last is sealed."""
+        if self.vault is not None:
+            return sealed_rows.unpack(place, self.open_row(place, row[-1]))[0]
+        return _snapshot(row)
+
+    def _shown(
+        self, connection: sqlite3.Connection, place: Place, snapshot: Snapshot, findings: str = "[]"
+    ) -> tuple[tuple[Any, ...], str, tuple[bytes, ...]]:
+        """What stands in a row: the snapshot's columns, its findings and what is sealed."""
+        if self.vault is None:
+            return _in_order(snapshot), findings, ()
+        sealed = self.vault.seal(connection, place, sealed_rows.pack(snapshot, findings))
+        return _in_order(sealed_rows.blank(snapshot)), "[]", (sealed,)
 
     def read(self, statement: str, *values: object) -> sqlite3.Cursor:
         """Run a query.
@@ -431,9 +485,10 @@ class Store:
         try:
             return self.outbox.connection.execute(statement, values)
         except (sqlite3.Error, OutboxStorageError) as error:
-            raise StoreUnavailableError(
-                f"store {self.path} cannot be read", found=str(error)
-            ) from error
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: Exception) -> StoreUnavailableError:
+        return StoreUnavailableError(f"store {self.path} cannot be read", found=str(error))
 
 
 def _as_json(finding: Finding) -> dict[str, str]:
@@ -442,10 +497,6 @@ def _as_json(finding: Finding) -> dict[str, str]:
         "severity": finding.severity.value,
         "message": finding.message,
     }
-
-
-def _values(snapshot: Snapshot) -> tuple[Any, ...]:
-    return _in_order(snapshot)
 
 
 def _snapshot(row: Sequence[Any]) -> Snapshot:

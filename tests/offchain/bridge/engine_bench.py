@@ -81,6 +81,7 @@ class Bench:
     reorder_seconds: float = 0.0
     options: dict[str, Any] = field(default_factory=dict)
     registration: dict[str, Any] = field(default_factory=dict)
+    key_file: Path | None = None
     calls: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -111,7 +112,7 @@ class Bench:
             for section in sections
         ]
         self.engine = Engine(
-            Store(self.outbox),
+            Store(self.outbox, self.key_file),
             meters,
             self.clock,
             self.submission,
