@@ -278,6 +278,21 @@ class Contracts:
         """Market prices and reference prices of the zones."""
         return self._contracts["PriceOracle"]
 
+    @property
+    def grid_management(self) -> Contract:
+        """State, limits, resources and set-points of the zones."""
+        return self._contracts["GridManagement"]
+
+    @property
+    def flexibility(self) -> Contract:
+        """Offers, requests and payment of flexibility."""
+        return self._contracts["Flexibility"]
+
+    @property
+    def demand_response(self) -> Contract:
+        """Events of demand response."""
+        return self._contracts["DemandResponse"]
+
     def decode_logs(self, receipt: Mapping[str, Any]) -> list[Event]:
         """Events of all these contracts in a transaction, in order."""
         by_address = {c.address.lower(): c for c in self._contracts.values()}

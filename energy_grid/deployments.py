@@ -32,6 +32,9 @@ CONTRACT_NAMES: Final = (
     "AuctionRoom",
     "EnergyTrading",
     "PriceOracle",
+    "GridManagement",
+    "Flexibility",
+    "DemandResponse",
 )
 """Keys of the contracts of a complete deployment, in order of deployment."""
 

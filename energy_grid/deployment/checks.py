@@ -10,21 +10,22 @@ from eth_utils.crypto import keccak
 
 from energy_grid.artifacts import Artifacts
 from energy_grid.contracts import EXTERNAL_ERC20, Contract, ContractCallError, Contracts
+from energy_grid.deployment.grid import grid_facts, zone_grid_facts
 from energy_grid.deployment.oracles import OracleFact, reporter_facts, zone_oracle_facts
 from energy_grid.deployment.parameters import Parameters
-from energy_grid.deployment.plan import CONTRACT_TYPES, as_json, code_hash
+from energy_grid.deployment.plan import CONTRACT_TYPES, NO_ADDRESS, as_json, code_hash
 from energy_grid.deployment.roles import FUNCTION_ROLES, Role
 from energy_grid.deployments import CONTRACT_NAMES, ContractRecord, Deployment
-from energy_grid.rpc import Rpc, to_hex
+from energy_grid.rpc import Rpc, RpcResponseError, to_hex
 from energy_grid.slots import slot_of
 
 MARKET_ROOMS = ("MarketRegister", "AuctionRoom")
 """Contracts whose code the market runs; they compute with immutables of their own."""
 
-CONTRACT_ROLES = (Role.MINTER, Role.PRICE_FEED)
+CONTRACT_ROLES = (Role.MINTER, Role.PRICE_FEED, Role.CALENDAR)
 """Roles that a contract holds and nobody else."""
-
-NO_ADDRESS = "0x" + "0" * 40
+GRID_ROLES = (Role.BREAKER, Role.GRID)
+"""Roles that grid management shares with people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,14 @@ def wiring_checks(contracts: Contracts, parameters: Parameters) -> Iterator[Chec
         ("weatherOracle", "WeatherOracle"),
     ):
         yield _getter(contracts.price_oracle, getter, deployment.address_of(name))
+    for getter, name in (
+        ("market", "EnergyTrading"),
+        ("smartMeter", "SmartMeter"),
+        ("gridOracle", "GridOracle"),
+    ):
+        yield _getter(contracts.grid_management, getter, deployment.address_of(name))
+    yield _getter(contracts.grid_management, "assetRegister", NO_ADDRESS)
+    yield _getter(contracts.flexibility, "penaltyPerKWh", parameters.flexibility_penalty)
     treasury = parameters.resolve(parameters.treasury, deployment.deployer)
     yield _getter(contracts.settlement, "treasury", treasury)
     yield _getter(contracts.settlement, "securityDeposit", parameters.security_deposit)
@@ -169,8 +178,9 @@ def role_holders(contracts: Contracts, parameters: Parameters) -> Mapping[Role, 
         Role.REGISTRAR: (parameters.resolve(parameters.registrar, deployer),),
         Role.MINTER: (contracts.deployment.address_of("Settlement"),),
         Role.PRICE_FEED: (contracts.deployment.address_of("PriceOracle"),),
-        Role.BREAKER: (guardian,),
-        Role.GRID: (governor,),
+        Role.BREAKER: (guardian, contracts.deployment.address_of("GridManagement")),
+        Role.GRID: (governor, contracts.deployment.address_of("GridManagement")),
+        Role.CALENDAR: (contracts.deployment.address_of("DemandResponse"),),
     }
 
 
@@ -199,7 +209,10 @@ def role_checks(contracts: Contracts, parameters: Parameters) -> Iterator[Check]
             )
         for other in sorted(granted.get(role, set()) - {*holders}):
             # Contracts of a deployment given up must go; other holders may have been chosen since.
-            revoke = ("revokeRole", (int(role), other)) if role in CONTRACT_ROLES else None
+            must_go = role in CONTRACT_ROLES or (
+                role in GRID_ROLES and _is_grid_management(contracts, other)
+            )
+            revoke = ("revokeRole", (int(role), other)) if must_go else None
             held = _holds(manager, role, other)
             yield Check("AccessManager", f"{role.name} held by {other}", False, held, revoke)
 
@@ -217,6 +230,17 @@ def _holds(manager: Contract, role: Role, account: str) -> bool:
     return bool(is_member) and delay_seconds == 0
 
 
+def _is_grid_management(contracts: Contracts, holder: str) -> bool:
+    """Whether a holder is grid management of an earlier deployment."""
+    grid = contracts.grid_management
+    call = grid.encode("gridLimits", 1)
+    try:
+        answer = contracts.rpc.eth_call(holder, call)
+    except RpcResponseError:
+        return False
+    return len(answer) == len(contracts.rpc.eth_call(grid.address, call))
+
+
 def _role_name(role_id: int) -> str:
     return Role(role_id).name if role_id in set(Role) else f"role {role_id}"
 
@@ -225,13 +249,15 @@ def _role_name(role_id: int) -> str:
 
 
 def reporter_checks(contracts: Contracts, parameters: Parameters) -> Iterator[Check]:
-    """Who reports to each oracle."""
-    return map(_check_of, reporter_facts(contracts, parameters))
+    """Who reports to each oracle, and what the price oracle reads of grid management."""
+    yield from map(_check_of, reporter_facts(contracts, parameters))
+    yield from map(_check_of, grid_facts(contracts))
 
 
 def zone_oracle_checks(contracts: Contracts, parameters: Parameters, zone: int) -> Iterator[Check]:
-    """Feeds and reference price of a zone."""
-    return map(_check_of, zone_oracle_facts(contracts, parameters, zone))
+    """Feeds, reference price and grid limits of a zone."""
+    yield from map(_check_of, zone_oracle_facts(contracts, parameters, zone))
+    yield from map(_check_of, zone_grid_facts(contracts, parameters, zone))
 
 
 def _check_of(fact: OracleFact) -> Check:

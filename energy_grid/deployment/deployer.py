@@ -46,6 +46,8 @@ _STANDALONE: Final = (
 )
 _MARKET: Final = ("MarketRegister", "AuctionRoom", "EnergyTrading")
 """What is deployed after Settlement, each naming those before it."""
+_AFTER_MARKET: Final = ("PriceOracle", "GridManagement", "Flexibility", "DemandResponse")
+"""What names the market; each may name those before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,8 @@ def deploy(
     for name in _STANDALONE:
         _deploy_standalone(plan, journal, signer, name)
     _deploy_market(plan, journal, signer)
-    _deploy_standalone(plan, journal, signer, "PriceOracle")
+    for name in _AFTER_MARKET:
+        _deploy_standalone(plan, journal, signer, name)
     contracts = Contracts.load(journal.deployment, journal.rpc, plan.artifacts)
     journal.describe_error = lambda data: str(contracts.decode_error(data))
     _record_constants(journal, contracts)
@@ -233,7 +236,7 @@ def _refuse_changed_parameters(
     """Values fixed at deployment cannot follow the parameters file; addresses may be replaced."""
     for key, value in as_json(arguments).items():
         recorded = record.arguments.get(key)
-        if value != recorded and not _is_address(value):
+        if _without_addresses(value) != _without_addresses(recorded):
             raise DeploymentError(
                 f"{key} of {name} is fixed at {record.address} and cannot follow the parameters",
                 expected=f"{recorded} (on chain)",
@@ -242,8 +245,10 @@ def _refuse_changed_parameters(
             )
 
 
-def _is_address(value: object) -> bool:
-    return isinstance(value, str) and value.startswith("0x")
+def _without_addresses(value: object) -> object:
+    if isinstance(value, list):
+        return [_without_addresses(one) for one in value]
+    return "an address" if isinstance(value, str) and value.startswith("0x") else value
 
 
 def _addresses(deployment: Deployment) -> dict[str, str]:

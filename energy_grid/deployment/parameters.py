@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ from energy_grid.errors import ConfigurationError
 from energy_grid.feeds import ZoneRatings
 from energy_grid.feeds.kinds import MAX_HORIZON_SLOTS
 from energy_grid.pricing import Formula
-from energy_grid.units import BPS, TICK_MULTIPLE, MilliVolt, Watt
+from energy_grid.units import BPS, TICK_MULTIPLE, MilliHertz, MilliVolt, Watt
 
 PARAMETERS_FOLDER: Final = DEPLOYMENTS_FOLDER / "parameters"
 DEPLOYER: Final = "deployer"
@@ -34,13 +35,28 @@ DEVELOPMENT_REPORTERS: Final = (
 MIN_REPORTERS: Final = 4
 MAX_REPORTERS: Final = 31
 MAX_RATED_W: Final = 8 * 10**12
-MAX_VOLTAGE: Final = 10**9
+MIN_VOLTAGE: Final = 50_000
+MAX_VOLTAGE: Final = 1_200_000_000
+"""Nominal voltages that a zone's grid may have, in mV."""
 
 MAX_TICKS: Final = 1_023
 MAX_NETWORK_FEE: Final = 65_535_000
 MAX_TRADING_FEE_BPS: Final = 100
 MAX_PRICE: Final = 2**48 - 1
 MAX_AMOUNT: Final = 2**80 - 1
+MAX_PENALTY: Final = 2**40 - 1
+
+
+class GridPreset(IntEnum):
+    """`GridPreset` on chain: limits after a published standard."""
+
+    EN_50160_50HZ = 0
+    ANSI_C84_1_60HZ = 1
+
+    @property
+    def nominal_millihz(self) -> MilliHertz:
+        """Nominal frequency."""
+        return MilliHertz(50_000 if self is GridPreset.EN_50160_50HZ else 60_000)
 
 
 class ParametersError(ConfigurationError):
@@ -73,6 +89,9 @@ class Parameters:
         ratings: what is known of a zone, from which the bounds of its feeds follow.
         base_price: where the base of a zone's reference price starts.
         formula: how the reference price of a zone is computed.
+        grid_preset: standard that the limits of every zone's grid follow.
+        flexibility_penalty: taken from a stake per kWh not delivered; highest price of a request.
+        least_stake: least stake of an offer of flexibility.
     """
 
     name: str
@@ -96,6 +115,9 @@ class Parameters:
     ratings: ZoneRatings
     base_price: int
     formula: Formula
+    grid_preset: GridPreset
+    flexibility_penalty: int
+    least_stake: int
 
     @classmethod
     def load(cls, name_or_path: str | Path) -> Parameters:
@@ -126,6 +148,10 @@ class Parameters:
     def constructor_tuple(self) -> tuple[int, int, tuple[int, int, int, int]]:
         """`SettlementParameters` in the contract's order."""
         return self.security_deposit, self.bond_floor, self.tariff_bounds
+
+    def flexibility_tuple(self) -> tuple[int, int]:
+        """Figures of `FlexSetup` in the contract's order."""
+        return self.flexibility_penalty, self.least_stake
 
     def terms_tuple(self) -> tuple[int, int, int]:
         """`MarketTerms` in the contract's order."""
@@ -191,6 +217,12 @@ class _Reader:
             )
         return tuple(found)
 
+    def choice(self, name: str, choices: Sequence[str]) -> str:
+        value = self._take(name)
+        if value is not None and value not in choices:
+            self.faults.append(f"{name}: expected one of {', '.join(choices)}, found {value!r}")
+        return str(value) if value in choices else choices[0]
+
     def _take(self, name: str) -> Any:
         if name not in self._values:
             self.faults.append(f"{name}: missing")
@@ -217,6 +249,7 @@ def _read(path: Path, content: Mapping[str, Any]) -> Parameters:
 
     number: Callable[..., int] = reader.number
     bounds = "settlement.tariff_bounds"
+    preset = GridPreset[reader.choice("grid.preset", [one.name for one in GridPreset])]
     parameters = Parameters(
         name=path.stem,
         tick_size=number(
@@ -250,12 +283,16 @@ def _read(path: Path, content: Mapping[str, Any]) -> Parameters:
             demand_w=Watt(number("oracles.rated_demand_w", MAX_RATED_W, lowest=1)),
             supply_w=Watt(number("oracles.rated_supply_w", MAX_RATED_W, lowest=1)),
             voltage_millivolts=MilliVolt(
-                number("oracles.nominal_voltage_millivolts", MAX_VOLTAGE, lowest=1)
+                number("oracles.nominal_voltage_millivolts", MAX_VOLTAGE, lowest=MIN_VOLTAGE)
             ),
             price_unit=number("oracles.price_unit_units", MAX_PRICE, lowest=100),
+            frequency_millihz=preset.nominal_millihz,
         ),
         base_price=price("price.base"),
         formula=_read_formula(reader),
+        grid_preset=preset,
+        flexibility_penalty=number("flexibility.penalty_units_per_kwh", MAX_PENALTY, lowest=1),
+        least_stake=number("flexibility.least_stake_units", MAX_AMOUNT),
     )
     reader.finish()
     faults = reader.faults or _contradictions(parameters)

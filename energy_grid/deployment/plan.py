@@ -22,6 +22,8 @@ from energy_grid.rpc import Rpc, to_hex
 DEVELOPMENT_CHAIN_IDS: Final = frozenset({1337, 7777, 31337, 31415})
 """Chains that live on one machine: the mock settlement token is allowed on these only."""
 
+NO_ADDRESS: Final = "0x" + "0" * 40
+
 CONTRACT_TYPES: Final[Mapping[str, str]] = {
     "AccessManager": "GridAccessManager",
     "SettlementToken": "MockSettlementToken",
@@ -34,8 +36,21 @@ CONTRACT_TYPES: Final[Mapping[str, str]] = {
     "GridOracle": "GridOracle",
     "WeatherOracle": "WeatherOracle",
     "PriceOracle": "PriceOracle",
+    "GridManagement": "GridManagement",
+    "Flexibility": "Flexibility",
+    "DemandResponse": "DemandResponse",
 }
 """Role in the deployment to type of the build."""
+
+FLEXIBILITY_TRUSTS: Final = (
+    "AccessManager",
+    "SettlementToken",
+    "SmartMeter",
+    "Settlement",
+    "GridOracle",
+    "GridManagement",
+)
+"""Contracts in `FlexSetup`, in its order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,18 +126,31 @@ class Plan:
             "parameters": p.constructor_tuple(),
             "tickSize": p.tick_size,
             "lotWh": p.lot_wh,
+            # Until assets are tokens; a resource bound to one is refused by name.
+            "assetRegister": NO_ADDRESS,
         }
+        if addresses.keys() >= {*FLEXIBILITY_TRUSTS}:
+            values["setup"] = (
+                *(addresses[name] for name in FLEXIBILITY_TRUSTS),
+                *p.flexibility_tuple(),
+            )
         for parameter, name in (
             ("authority", "AccessManager"),
             ("settlementToken", "SettlementToken"),
             ("energyToken", "EnergyToken"),
             ("meter", "SmartMeter"),
+            ("smartMeter", "SmartMeter"),
+            ("meters", "SmartMeter"),
+            ("zones", "Settlement"),
             ("ledger", "Settlement"),
             ("register", "MarketRegister"),
             ("auctionRoom", "AuctionRoom"),
             ("market", "EnergyTrading"),
             ("gridOracle", "GridOracle"),
             ("weatherOracle", "WeatherOracle"),
+            ("resources", "GridManagement"),
+            ("states", "GridManagement"),
+            ("calendar", "Flexibility"),
         ):
             if name in addresses:
                 values[parameter] = addresses[name]

@@ -26,6 +26,8 @@ class Role(IntEnum):
     """Halts trading in a zone: the guardian, and grid management when the grid asks for it."""
     GRID = 7
     """Sets what the lines between zones carry: governance, and grid management within that."""
+    CALENDAR = 8
+    """Takes meters for events and gives them back: demand response alone."""
 
 
 AGGREGATOR_ROLES: Final[Mapping[str, Role]] = {
@@ -78,5 +80,18 @@ FUNCTION_ROLES: Final[Mapping[str, Mapping[str, Role]]] = {
         "unfreezeQuotes": Role.GOVERNOR,
         "freezeQuotes": Role.GUARDIAN,
     },
+    "GridManagement": {
+        "setGridLimits": Role.GOVERNOR,
+        "setCurve": Role.GOVERNOR,
+        "rateLine": Role.GOVERNOR,
+        "liftEscalation": Role.GOVERNOR,
+        "releaseZone": Role.GOVERNOR,
+        "escalateZone": Role.GUARDIAN,
+        "freezeResource": Role.REGISTRAR,
+        "unfreezeResource": Role.REGISTRAR,
+        "removeResource": Role.REGISTRAR,
+    },
+    "Flexibility": {"reserve": Role.CALENDAR, "release": Role.CALENDAR},
+    "DemandResponse": {"stopEvent": Role.GUARDIAN},
 }
 """Contract to restricted function to role."""

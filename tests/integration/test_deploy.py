@@ -33,7 +33,7 @@ from energy_grid.feeds import Feed, FeedKind, FeedStatus, standard_config
 from energy_grid.units import Zone
 from tests.utils.deploying import deploy_on, test_account
 
-STEPS = 20
+STEPS = 23
 ADMIN = test_account(0).address
 OPERATOR = test_account(1).address
 STANDARD = Path("deployments/parameters/standard.toml")
@@ -274,6 +274,69 @@ def test_deploy__oracles__wired_fed_and_quoting_for_the_market(chain, tmp_path):
     assert oracle.call("price", 1)[2] == FeedStatus.UNCERTAIN
 
 
+def test_deploy__grid_management__limits_roles_and_the_reference_price_reads_it(chain, tmp_path):
+    contracts = Contracts.load(deploy_on(chain.rpc, tmp_path).deployment, chain.rpc)
+    grid, manager = contracts.grid_management, contracts.access_manager
+
+    limits = grid.call("gridLimits", 1)
+    assert (limits.nominalVoltageMilliV, limits.nominalFrequencyMilliHz) == (230_000, 50_000)
+    assert tuple(limits.frequency) == (50, 200, 500, 20)
+    assert contracts.price_oracle.call("stabilitySource") == grid.address
+    for role, holder in (
+        (Role.BREAKER, grid.address),
+        (Role.BREAKER, ADMIN),
+        (Role.GRID, grid.address),
+        (Role.GRID, ADMIN),
+        (Role.CALENDAR, contracts.demand_response.address),
+    ):
+        assert manager.call("hasRole", int(role), holder) == (True, 0)
+    assert manager.call("hasRole", int(Role.CALENDAR), ADMIN) == (False, 0)
+    assert contracts.flexibility.call("penaltyPerKWh") == 1_000_000
+
+
+def test_deploy__grid_limits_and_stability_source_changed__as_in_the_file_again(chain, tmp_path):
+    contracts = Contracts.load(deploy_on(chain.rpc, tmp_path).deployment, chain.rpc)
+    grid, prices = contracts.grid_management, contracts.price_oracle
+    other = grid.call("presetLimits", 1, 120_000)
+    send_as(chain.rpc, ADMIN, grid.address, grid.encode("setGridLimits", 1, other))
+    send_as(chain.rpc, ADMIN, prices.address, prices.encode("setStabilitySource", "0x" + "0" * 40))
+    assert [(check.subject, check.what) for check in differences(chain.rpc, tmp_path)] == [
+        ("PriceOracle", "stability source"),
+        ("zone 1", "grid limits"),
+    ]
+
+    deploy_on(chain.rpc, tmp_path)
+
+    assert differences(chain.rpc, tmp_path) == []
+
+
+def test_deploy__grid_management_lost__anew_and_the_old_one_has_no_role_left(chain, tmp_path):
+    contracts = Contracts.load(deploy_on(chain.rpc, tmp_path).deployment, chain.rpc)
+    old = contracts.grid_management.address
+    chain.rpc.call("anvil_setCode", contracts.energy_trading.address, "0x")
+
+    deploy_on(chain.rpc, tmp_path)
+
+    assert differences(chain.rpc, tmp_path) == []
+    again = Contracts.load(Deployment.read(tmp_path / "31337.json"), chain.rpc)
+    assert again.grid_management.address != old
+    assert again.grid_management.call("market") == again.energy_trading.address
+    for role in (Role.BREAKER, Role.GRID):
+        assert again.access_manager.call("hasRole", int(role), old) == (False, 0)
+
+
+def test_verify__another_breaker__is_a_difference_and_stays(chain, tmp_path):
+    contracts = Contracts.load(deploy_on(chain.rpc, tmp_path).deployment, chain.rpc)
+    manager = contracts.access_manager
+    data = manager.encode("grantRole", int(Role.BREAKER), OPERATOR, 0)
+    send_as(chain.rpc, ADMIN, manager.address, data)
+
+    deploy_on(chain.rpc, tmp_path)
+
+    found = differences(chain.rpc, tmp_path)
+    assert [check.what for check in found] == [f"BREAKER held by {OPERATOR}"]
+
+
 def test_deploy__reporters_and_a_feed_changed_on_chain__as_in_the_file_again(chain, tmp_path):
     contracts = Contracts.load(deploy_on(chain.rpc, tmp_path).deployment, chain.rpc)
     grid = contracts.grid_oracle
@@ -482,7 +545,7 @@ def test_roles__every_restricted_function_has_its_role():
     """
     pattern = re.compile(r"function (\w+)\([^{;]*\brestricted\b[^{;]*\{")
     found = set()
-    for folder in ("market", "metering", "oracles", "tokens"):
+    for folder in ("grid", "market", "metering", "oracles", "tokens"):
         for source in Path("contracts", folder).rglob("*.sol"):
             if source.stem == "SealedAuction":
                 continue

@@ -108,6 +108,8 @@ def changed(tmp_path, *changes):
     ("before", "after", "fault"),
     [
         ("lot_wh = 1", "lot_wh = 0", "market.lot_wh: expected 1 to"),
+        ('"EN_50160_50HZ" #', '"EN_50160" #', "grid.preset: expected one of EN_50160_50HZ, ANSI"),
+        ("voltage_millivolts = 230_000", "voltage_millivolts = 230", "expected 50000 to"),
         ("lot_wh = 1", "lot_wh = 1.5", "expected a whole number, found 1.5"),
         ("lot_wh = 1", "lot_wh = true", "expected a whole number, found True"),
         ("lot_wh = 1", "", "market.lot_wh: missing"),
