@@ -31,6 +31,7 @@ ENTRIES: Final[dict[str, Entry]] = {
     "collector": Entry("oracles.collector.keepers:COLLECTOR", 9_105),
     "reporter": Entry("oracles.reporters.keepers:REPORTER", 9_106),
     "quote": Entry("oracles.quoting.keepers:QUOTE", 9_107),
+    "balancing": Entry("oracles.balancing.keepers:BALANCING", 9_108),
 }
 """Keepers by name. Names are fixed: unit files and start scripts use them."""
 
