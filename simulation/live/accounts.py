@@ -32,7 +32,15 @@ class LiveKeys:
     @classmethod
     def derive(cls, plan: LivePlan) -> LiveKeys:
         """All of them, from the seed."""
-        names = ("clearing", "matching", "settlement", "quote", "guardian", "collector")
+        names = [
+            "clearing",
+            "matching",
+            "settlement",
+            "quote",
+            "guardian",
+            "balancing",
+            "collector",
+        ]
         return cls(
             keepers={name: key_of(plan.seed, f"live {name}") for name in names},
             relayers=tuple(

@@ -27,7 +27,7 @@ from simulation.physics.zones import ZONES
 CHAIN: Final = "chain"
 TWIN: Final = "twin"
 AGENTS: Final = "agents"
-KEEPERS: Final = ("clearing", "matching", "settlement", "quote", "guardian")
+KEEPERS: Final = ("clearing", "matching", "settlement", "quote", "guardian", "balancing")
 COLLECTOR: Final = "collector"
 
 FORECASTS: Final = (FeedKind.EXPECTED_SUPPLY, FeedKind.EXPECTED_DEMAND)
