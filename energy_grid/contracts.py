@@ -228,11 +228,6 @@ class Contracts:
     def __getitem__(self, name: str) -> Contract:
         return self._contracts[name]
 
-    def including(self, *others: Contract) -> Contracts:
-        """The same with other contracts beside them, which know each other's errors."""
-        together = {**self._contracts, **{other.name: other for other in others}}
-        return Contracts(self.deployment, self.rpc, together)
-
     @property
     def access_manager(self) -> Contract:
         """Who may call which restricted function."""

@@ -15,7 +15,6 @@ from energy_grid.deployment import Journal, LocalSigner, Parameters, Plan, deplo
 from energy_grid.deployment.journal import open_deployment
 from energy_grid.rpc import Rpc
 from simulation.grid_day.chain_gas import MeteredChain
-from simulation.grid_day.chain_grid import with_grid
 from simulation.grid_day.chain_zones import ChainZone
 from simulation.grid_day.errors import GridDayError
 from simulation.market_day.anvil import CHAIN_ID
@@ -92,9 +91,7 @@ def open_chain(rpc: Rpc, keys: GridDayKeys, deployment_file: Path) -> MeteredCha
             for account in keys.everybody()
         ]
     )
-    contracts = _deploy(rpc, keys, deployment_file)
-    zones = tuple(keys.operators)
-    return MeteredChain(rpc, with_grid(rpc, contracts, keys.governor, zones, CHAIN_ID), CHAIN_ID)
+    return MeteredChain(rpc, _deploy(rpc, keys, deployment_file), CHAIN_ID)
 
 
 def _deploy(rpc: Rpc, keys: GridDayKeys, file: Path) -> Contracts:
