@@ -14,6 +14,8 @@ from click.testing import CliRunner
 from eth_keys.datatypes import PrivateKey
 
 from meter_bridge.cli import cli
+from meter_bridge.privacy.boxes import create_recipient
+from meter_bridge.privacy.keyring import Keyring
 from tests.faults.bridge.feeding import Adapter
 from tests.offchain.bridge.engine_bench import DAY
 from tests.offchain.bridge.support import (
@@ -41,13 +43,24 @@ def _until(condition: Callable[[], bool], seconds: float = 180) -> None:
         time.sleep(0.05)
 
 
+def _keys(folder: Path) -> str:
+    """Configuration of an encrypted bridge whose pages are sealed for an operator."""
+    Keyring.create(folder / "store.key")
+    (folder / "operator.pub").write_text(create_recipient(folder / "operator").public_key.hex())
+    return (
+        f'operator_key_file = "{folder / "operator.pub"}"\n'
+        f'[privacy]\nkey_file = "{folder / "store.key"}"'
+    )
+
+
 def _pass(chain: MeterChain, unix: int) -> None:
     chain.rpc.call("evm_setNextBlockTimestamp", unix)
     chain.rpc.call("anvil_mine", "0x1")
 
 
+@pytest.mark.parametrize("is_sealed", [False, True], ids=["plain", "encrypted"])
 def test_run__page_mode__joins_commits_shows_signatures_on_demand_and_reveals(
-    chain: MeterChain, tmp_path: Path
+    chain: MeterChain, tmp_path: Path, is_sealed: bool
 ) -> None:
     meters = chain.register(3, DAY // 900)
     contract = chain.smart_meter
@@ -58,7 +71,8 @@ def test_run__page_mode__joins_commits_shows_signatures_on_demand_and_reveals(
         chain,
         [(m, a.url) for m, a in zip(meters, adapters, strict=True)],
         mode="page",
-        extra=f'[pages]\nexport_folder = "{tmp_path / "export"}"',
+        extra=f'[pages]\nexport_folder = "{tmp_path / "export"}"\n'
+        + (_keys(tmp_path / "keys") if is_sealed else ""),
     )
     bridge = subprocess.Popen(
         [sys.executable, "-m", "meter_bridge", "run", "--config", str(config)],
@@ -75,6 +89,16 @@ def test_run__page_mode__joins_commits_shows_signatures_on_demand_and_reveals(
                 adapter.add_slot(10 * number, number)
             _until(lambda n=number: len(contract.events("PageCommitted")) == n)
         assert [chain.latest(m.meter_id).sequence for m in meters] == [0, 0, 0]
+        if is_sealed:
+            # The bridge runs on while its key is changed under it.
+            rotated = CliRunner().invoke(cli, ["privacy", "rotate", "--config", str(config)])
+            assert "data keys wrapped anew" in rotated.output
+            _until(lambda: len(list((tmp_path / "export").glob("*.json"))) == SLOTS)
+            first = tmp_path / "export" / f"{DAY + 900}-0.sealed.json"
+            key = str(tmp_path / "keys" / "operator")
+            opened = CliRunner().invoke(cli, ["privacy", "open", str(first), "--key", key])
+            readings = json.loads(opened.output)["readings"]
+            assert [r["signedBy"] for r in readings] == [m.key.address for m in meters]
         page = CliRunner().invoke(
             cli, ["page", f"{DAY + 900}/0", "--json", "--config", str(config)]
         )
@@ -98,7 +122,8 @@ def test_run__page_mode__joins_commits_shows_signatures_on_demand_and_reveals(
     document = json.loads(page.output)
     assert document["pageHash"] == "0x" + bytes(committed.pageHash).hex()
     assert [entry["meterId"] for entry in document["readings"]] == [m.meter_id for m in meters]
-    assert exported == [f"{DAY + 900 * n}-0.json" for n in range(1, SLOTS + 1)]
+    end = "sealed.json" if is_sealed else "json"
+    assert exported == [f"{DAY + 900 * n}-0.{end}" for n in range(1, SLOTS + 1)]
     for meter, adapter in zip(meters, adapters, strict=True):
         latest = chain.latest(meter.meter_id)
         assert (latest.importWh, latest.exportWh) == adapter.registers[SLOTS]
