@@ -76,15 +76,19 @@ def rotate(
     Returns:
         Number of data keys wrapped anew.
     """
-    with _opened(path, key_file) as (connection, ring):
+    with _opened(path, key_file) as (connection, _):
         connection.execute("PRAGMA secure_delete = ON")
-        if len(ring.keys) == 1:
-            ring = ring.with_new_key()
-            ring.save()
+        with transaction(connection):
+            # Read and written in a transaction: two rotations at once take turns.
+            ring = Keyring.load(key_file)
+            if len(ring.keys) == 1:
+                ring = ring.with_new_key()
+                ring.save()
         total, done = _count_others(connection, ring), 0
         wrapped(done, total)
         while True:
             with transaction(connection):
+                ring = Keyring.load(key_file)
                 rows = connection.execute(
                     "SELECT owner, period, wrapping_key, wrapped FROM bridge_data_keys"
                     " WHERE wrapped IS NOT NULL AND wrapping_key <> ? LIMIT ?",
@@ -231,7 +235,8 @@ def _opened(path: Path, key_file: Path) -> Iterator[tuple[sqlite3.Connection, Ke
         store_id = connection.execute(
             "SELECT value FROM bridge_meta WHERE name = 'store_id'"
         ).fetchone()[0]
-        Vault(key_file, bytes.fromhex(store_id)).require_key(connection)
+        with transaction(connection):  # no rotation ends in between
+            Vault(key_file, bytes.fromhex(store_id)).require_key(connection)
         yield connection, Keyring.load(key_file)
     except sqlite3.Error as error:
         raise StoreUnavailableError(

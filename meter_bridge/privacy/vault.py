@@ -185,13 +185,27 @@ class Vault:
         known = self._ciphers.get(name)
         if known is not None:
             return known
+        row, key = self._wrapped(connection, place)
+        if row is not None and key is None:
+            # A rotation may have ended between the look at the row and that at the key file.
+            row, key = self._wrapped(connection, place)
+        if row is None:
+            return None
+        if key is None:
+            raise self._wrong_key(row[0], self._ring_with(row[0]))
+        return self._keep(name, unwrap(key, self.store_id, *name, bytes(row[1])))
+
+    def _wrapped(
+        self, connection: sqlite3.Connection, place: Place
+    ) -> tuple[tuple[str, bytes] | None, WrappingKey | None]:
+        """A wrapped data key with the id of what wraps it, and that key if the file has it."""
         row = connection.execute(
             "SELECT wrapping_key, wrapped, erased_at FROM bridge_data_keys"
             " WHERE owner = ? AND period = ?",
-            name,
+            (place.owner, place.period),
         ).fetchone()
         if row is None:
-            return None
+            return None, None
         if row[1] is None:
             raise ErasedDataError(
                 f"raw data of meter {place.owner} were erased",
@@ -199,11 +213,7 @@ class Vault:
                 found=f"the key of period {place.period} destroyed at {row[2]} (unix seconds)",
                 remedy="Leave the meter to a new store; `adopt` goes on from the chain's record",
             )
-        ring = self._ring_with(row[0])
-        key = ring.get(row[0])
-        if key is None:
-            raise self._wrong_key(row[0], ring)
-        return self._keep(name, unwrap(key, self.store_id, *name, bytes(row[1])))
+        return (row[0], row[1]), self._ring_with(row[0]).get(row[0])
 
     def _make(self, connection: sqlite3.Connection, place: Place) -> AESGCM:
         # The file is read within the transaction: a rotation retires keys in one, too.

@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from meter_bridge.config import SubmissionSection
 from meter_bridge.errors import (
     BridgeConfigurationError,
     ErasedDataError,
@@ -97,8 +98,9 @@ def test_rotate__beside_a_running_bridge__it_goes_on_and_the_old_key_opens_nothi
     assert not any(wrapped in bytes_of(bench) for wrapped in first)
     # The bridge was not restarted: it goes on, with data keys of a new meter and a new period.
     bench.read(2, 20, 0)
-    unix = DAY + 901
-    bench.arrive(bench.telegram(unix, 5, 5, equipment="45" + "2" * 12), meter_id=2, at=unix + 900)
+    unix = DAY + 1_801
+    bench.arrive(bench.telegram(unix, IMPORT_WH + 5, 500_005), meter_id=2, at=unix)
+    assert len(wrapped_keys(bench, 2)) == 2
     ring = Keyring.load(key_file)
     assert len(ring.keys) == 1
     assert set(standing(store_file(bench), key_file).wrapping) == {ring.active.key_id}
@@ -136,6 +138,27 @@ def test_rotate__killed__everything_opens_and_the_next_finishes(
     assert (set(found.wrapping), found.retiring) == ({ring.active.key_id}, ())
     bench.restart()
     assert len(bench.store.accepted(1, 0)) == 3
+
+
+def test_rotate__others_rotate_meanwhile__no_key_in_use_is_lost(
+    tmp_path: Path, key_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench(tmp_path, meters=3, key_file=key_file)
+    bench.read(1, 10, 0)
+    path = store_file(bench)
+    monkeypatch.setattr(upkeep, "BATCH_KEYS", 1)
+
+    def between(done: int, _: int) -> None:
+        if done == 1:
+            rotate(path, key_file)  # finishes what the outer one has begun
+            rotate(path, key_file)  # and changes the key once more
+
+    rotate(path, key_file, between)
+
+    ring = Keyring.load(key_file)
+    assert (set(standing(path, key_file).wrapping), len(ring.keys)) == ({ring.active.key_id}, 1)
+    bench.restart()
+    assert len(bench.store.accepted(1, 0)) == 1
 
 
 def test_rotate__old_key_lost_half_way__says_so_and_destroys_nothing(
@@ -177,6 +200,13 @@ def test_migrate__plain_store__reads_the_same_and_shows_nothing(
             store.counts(),
         )
 
+    # What SQLite freed long ago is plain, too.
+    bench.outbox.connection.execute(
+        "CREATE TABLE once AS SELECT '' || zeroblob(9000) || 'old plain'"
+    )
+    bench.outbox.connection.execute("DROP TABLE once")
+    secrets["freed"] = b"old plain"
+    assert secrets["freed"] in bytes_of(bench)
     before = content()
     assert before[2] and before[3]
     bench.outbox.close()
@@ -284,14 +314,16 @@ def test_erase__old_periods_of_a_served_meter__it_goes_on(
 def test_erase__period_not_signed_yet_or_the_newest__refused(
     tmp_path: Path, key_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench = Bench(tmp_path, mode="day", key_file=key_file)
+    waits = SubmissionSection(batch_window_seconds=600)
+    bench = Bench(tmp_path, submission=waits, key_file=key_file)
     bench.read(1, 10, 0)
+    bench.read(96 * 60, 50, 0)
     end = (DAY // PERIOD_SECONDS + 1) * PERIOD_SECONDS
     monkeypatch.setattr(upkeep.time, "time", lambda: float(end + 90 * 86_400))
 
     with pytest.raises(BridgeConfigurationError, match="1 snapshots not signed"):
         erase(store_file(bench), key_file, 1, end)
-    assert len(reopen(bench, key_file).accepted(1, 0)) == 1
+    assert len(reopen(bench, key_file).accepted(1, 0)) == 2
 
 
 def test_erase__old_pages__refused_until_they_are_revealed(
