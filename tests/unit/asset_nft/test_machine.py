@@ -9,10 +9,10 @@ After every step: crytic's 19 properties of ERC-721 (11 of the standard's functi
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -22,6 +22,7 @@ from tests.unit.asset_nft.stage import (
     ANYBODY,
     BOB,
     CAROL,
+    DAY_SECONDS,
     FIRST_DAY,
     SLOT_SECONDS,
     SLOTS_PER_DAY,
@@ -50,13 +51,23 @@ class Token:
     device: Device | None = None
 
 
+class EveryRule:
+    """All rules may be chosen."""
+
+    def is_enabled(self, _name: str) -> bool:
+        return True
+
+
 class AssetMachine(RuleBasedStateMachine):
     """Registering, measuring, recording, swapping, selling, retiring in any order."""
 
     stage: ClassVar[AssetStage]
+    reached: ClassVar[Counter[str]] = Counter()
 
     def __init__(self) -> None:
         super().__init__()
+        # Hypothesis tries a random subset of the rules in each example; few of them lead far.
+        self._rules_strategy.enabled_rules_strategy = st.just(EveryRule())
         self.origin = self.stage.remember()
         self.tokens: dict[int, Token] = {}
         self.retired: list[int] = []
@@ -80,7 +91,7 @@ class AssetMachine(RuleBasedStateMachine):
         return sorted(self.tokens)[number % len(self.tokens)]
 
     def day_now(self) -> int:
-        return self.stage.chain.now // 86_400
+        return self.stage.chain.now // DAY_SECONDS
 
     def has_generator(self, owner: Person) -> bool:
         return any(
@@ -89,25 +100,31 @@ class AssetMachine(RuleBasedStateMachine):
 
     # --- meters and time --------------------------------------------------------------------------
 
-    @rule(owner=people)
-    def change_meter(self, owner: Person) -> None:
-        """A first meter, or one in place of that in use."""
-        old = self.meters.pop(owner.name, None)
+    @rule(owner=people, change=st.integers(0, 3))
+    def change_meter(self, owner: Person, change: int) -> None:
+        """A first meter; sometimes another in place of that in use, or none."""
+        old = self.meters.get(owner.name)
         if old is not None:
-            self.stage.remove(old)
+            if change > 1:
+                return
+            self.stage.remove(self.meters.pop(owner.name))
+            if change == 1:
+                return
         earliest = self.stage.chain.now // SLOT_SECONDS + 1
         device = self.stage.meter(owner, first_slot=max(earliest, old.slot if old else 0))
         self.meters[owner.name] = device
         self.every_meter.append(device)
 
-    @rule(seconds=st.sampled_from((900, 20_000, 86_400, 200_000)), wh=st.integers(0, 2_000))
-    def measure(self, seconds: int, wh: int) -> None:
-        """Time passes; meters read two quarter hours at its end and leave a gap before."""
-        self.stage.chain.at(self.stage.chain.now + seconds)
-        now = self.stage.chain.now // SLOT_SECONDS
+    @rule(slots=st.sampled_from((1, 30, 96, 200)), wh=st.integers(1, 2_000), gap=st.booleans())
+    def measure(self, slots: int, wh: int, gap: bool) -> None:
+        """Time passes; meters read a few quarter hours, with a gap before or at the right times."""
+        first = self.stage.chain.now // SLOT_SECONDS
+        now = first + slots
+        self.stage.chain.at(now * SLOT_SECONDS)
+        start = now - 3 if gap else max(first, now - 20)
         for device in self.meters.values():
-            if now - 2 > device.slot:
-                self.stage.read(device, [0], slots_each=now - 2 - device.slot)
+            if start > device.slot:
+                self.stage.read(device, [wh], slots_each=start - device.slot)
             while device.slot < now:
                 self.stage.read(device, [wh])
 
@@ -145,6 +162,7 @@ class AssetMachine(RuleBasedStateMachine):
         elif device is not None and not self.has_generator(token.owner):
             self.stage.bind(asset_id, device, token.owner, (*SPEC[:3], START))
             token.device = device
+            self.reached["swapped"] += 1
 
     @precondition(lambda self: self.tokens)
     @rule(number=picks, to=people)
@@ -154,12 +172,20 @@ class AssetMachine(RuleBasedStateMachine):
         self.tokens[asset_id].approved = to.address
 
     @precondition(lambda self: self.tokens)
-    @rule(number=picks, sender=people, to=people, retire=st.booleans())
-    def transfer_or_retire(self, number: int, sender: Person, to: Person, retire: bool) -> None:
+    @rule(
+        number=picks,
+        other=st.sampled_from((None, None, *PEOPLE)),
+        to=people,
+        retire=st.sampled_from((False, False, True)),
+    )
+    def transfer_or_retire(
+        self, number: int, other: Person | None, to: Person, retire: bool
+    ) -> None:
         """BASE-004 to -006, -009, -010; BURNABLE-001"""
         asset_id = self.pick(number)
         token = self.tokens[asset_id]
         owner = token.owner
+        sender = other or owner
         if retire:
             call: tuple[Any, ...] = ("retireAsset", asset_id)
         else:
@@ -184,26 +210,60 @@ class AssetMachine(RuleBasedStateMachine):
         assert self.ask("getApproved", asset_id) == ZERO
         assert self.ask("ownerOf", asset_id) == to.address
         assert self.ask("balanceOf", owner.address) == balance - (owner != to)
+        self.reached["sold"] += owner != to
         self.tokens[asset_id] = Token(to, device=token.device if owner == to else None)
 
     @precondition(lambda self: self.known)
     @rule(number=picks, back=st.integers(0, 4))
     def record(self, number: int, back: int) -> None:
         """Any asset, retired ones too, any day of late, again and again."""
-        asset_id, day = number % self.known + 1, self.day_now() - back
+        self.record_day(number % self.known + 1, self.day_now() - back)
+
+    @precondition(lambda self: self.known)
+    @rule(wait=st.booleans())
+    def record_all(self, wait: bool) -> None:
+        """What a keeper does every day."""
+        if wait:
+            self.stage.chain.at(self.stage.chain.now + 2 * DAY_SECONDS)
+        for asset_id in range(1, self.known + 1):
+            for back in range(6, 1, -1):
+                self.record_day(asset_id, self.day_now() - back)
+
+    @precondition(lambda self: self.tokens)
+    @rule(number=picks, slots=st.sampled_from((10, 50)))
+    def swap_late(self, number: int, slots: int) -> None:
+        """A new device at once, its binding only after the day was put on record."""
+        asset_id = self.pick(number)
+        owner = self.tokens[asset_id].owner
+        if self.tokens[asset_id].device is not self.meters.get(owner.name):
+            return
+        self.change_meter(owner, 0)
+        self.measure(slots, 7, False)
+        self.record_all(True)
+        self.release_or_bind(self.place(asset_id))
+        self.release_or_bind(self.place(asset_id))
+        self.record_all(False)
+
+    def place(self, asset_id: int) -> int:
+        return sorted(self.tokens).index(asset_id)
+
+    def record_day(self, asset_id: int, day: int) -> None:
         before = self.ask("productionOfDay", asset_id, day)
+        final = day + 2 <= self.day_now()
         try:
             energy_wh = self.stage.record(asset_id, day)
         except Refused as error:
-            expected = "DayNotFinal" if back < 2 else "NothingToRecord"
-            assert error.name == expected
+            assert error.name == ("NothingToRecord" if final else "DayNotFinal")
             return
-        assert back >= 2
+        assert final
         after = self.ask("productionOfDay", asset_id, day)
         assert after.energyWh == before.energyWh + energy_wh
         assert before.recordedQuarters < after.recordedQuarters <= SLOTS_PER_DAY
         key = asset_id, day
         self.recorded[key] = self.recorded.get(key, 0) + energy_wh
+        self.reached["again"] += before.recordedQuarters != 0
+        self.reached["energy"] += energy_wh != 0
+        self.reached["retired"] += asset_id in self.retired
 
     # --- what always holds ------------------------------------------------------------------------
 
@@ -296,19 +356,26 @@ class CheckedMachine(AssetMachine):
         super().teardown()
 
 
-@pytest.fixture(autouse=True)
-def on_a_stage(stage: AssetStage) -> None:
-    AssetMachine.stage = stage
-
-
 CheckedMachine.TestCase.settings = settings(
-    max_examples=25,
-    stateful_step_count=40,
+    max_examples=16,
+    stateful_step_count=50,
     deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),
 )
-TestAssets = pytest.mark.usefixtures("stage")(CheckedMachine.TestCase)
+
+
+def test_machine__every_sequence(stage: AssetStage) -> None:
+    """Also that the sequences got where the rules are interesting."""
+    AssetMachine.stage = stage
+    reached = AssetMachine.reached
+    reached.clear()
+    CheckedMachine.TestCase("runTest").runTest()
+
+    assert reached["energy"] >= 50, reached
+    assert reached["sold"] >= 3, reached
+    assert reached["swapped"] >= 10
+    assert min(reached["retired"], reached["again"]) >= 1, reached
 
 
 def test_no_other_writer(stage: AssetStage) -> None:
