@@ -21,6 +21,7 @@ from typing import Final
 APE: Final = Path(sys.executable).with_name("ape")
 ROOT: Final = Path(__file__).resolve().parent.parent
 SIDE_BY_SIDE: Final = 2
+INTERNAL_ERROR: Final = 3
 NO_TESTS_COLLECTED: Final = 5
 _COUNT = re.compile(r"(\d+) (passed|failed|error|errors|skipped)\b")
 _LONGEST_FIRST: Final = ("integration", "offchain", "invariants", "unit", "differential", "faults")
@@ -62,7 +63,25 @@ def _folders(parent: str) -> list[str]:
 
 
 def run_group(paths: tuple[str, ...], arguments: Sequence[str]) -> Done:
-    """Run one group with the given pytest arguments."""
+    """Run one group with the given pytest arguments; once more if its chain could not start.
+
+    The node listens on a port that was free a moment before and may be taken by then: pytest then
+    ends with an internal error before the first test. Both outputs are kept.
+    """
+    done = _run_once(paths, arguments)
+    if done.code != INTERNAL_ERROR or _COUNT.search(_closing(done.output)):
+        return done
+    again = _run_once(paths, arguments)
+    told = f"{done.output}\n== {' '.join(paths)}: no test could start, tried again\n{again.output}"
+    return Done(paths, again.code, told, done.seconds + again.seconds)
+
+
+def _closing(output: str) -> str:
+    """The last line: what pytest counted."""
+    return output.strip().rsplit("\n", 1)[-1]
+
+
+def _run_once(paths: tuple[str, ...], arguments: Sequence[str]) -> Done:
     started = time.monotonic()
     with tempfile.TemporaryFile(mode="w+", encoding="utf-8") as output:
         command = [str(APE), "test", *paths, *arguments]
@@ -101,7 +120,7 @@ def main(arguments: Sequence[str]) -> int:
     totals: Counter[str] = Counter()
     worst = 0
     for group in done:
-        closing = group.output.strip().rsplit("\n", 1)[-1]
+        closing = _closing(group.output)
         counts = _COUNT.findall(closing)
         for number, kind in counts:
             totals["failed" if kind.startswith("err") else kind] += int(number)
