@@ -221,8 +221,13 @@ def git_commit() -> str | None:
     """Commit of the working tree, with `-dirty` if contracts differ from it; None without git."""
 
     def git(*arguments: str) -> str:
+        # Without its lock file: a deployment that is killed here would leave it behind.
         return subprocess.run(
-            ["git", *arguments], cwd=PROJECT_ROOT, check=True, capture_output=True, text=True
+            ["git", "--no-optional-locks", *arguments],
+            cwd=PROJECT_ROOT,
+            check=True,
+            capture_output=True,
+            text=True,
         ).stdout.strip()
 
     try:
