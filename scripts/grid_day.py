@@ -19,7 +19,8 @@ from scripts._ape_chain import compiled_contracts
 from simulation.grid_day.options import DEFAULT_OUT, DEFAULT_SEED, Options
 from simulation.grid_day.run import run_grid_day
 from simulation.grid_day.scenario import scenario_names
-from simulation.grid_day.tables import print_report, residual_table
+from simulation.grid_day.tables import print_report
+from simulation.tables import residual_table
 
 
 @click.command()
@@ -63,7 +64,7 @@ def cli(scenario: str, window: str | None, seed: int, as_json: bool, out: Path, 
                     soft_wrap=True,
                 )
             elif not report.adds_up:
-                console.print(residual_table(report, only_wrong=True))
+                console.print(residual_table(report.residuals, only_wrong=True))
     except EnergyGridError as error:
         raise click.ClickException(str(error)) from error
     if as_json:

@@ -20,8 +20,9 @@ from scripts._ape_chain import compiled_contracts
 from simulation.market_day.options import DEFAULT_DAY, DEFAULT_OUT, DEFAULT_SEED, Options
 from simulation.market_day.report import DayReport
 from simulation.market_day.run import run_market_day
-from simulation.market_day.tables import print_report, residual_table
+from simulation.market_day.tables import print_report
 from simulation.physics.grids import DEFAULT_GRID, GRID_CODES
+from simulation.tables import residual_table
 
 
 @click.command()
@@ -84,5 +85,5 @@ def cli(
     except EnergyGridError as error:
         raise click.ClickException(str(error)) from error
     if not report.adds_up:
-        console.print(residual_table(report, only_wrong=True))
+        console.print(residual_table(report.residuals, only_wrong=True))
         sys.exit(1)

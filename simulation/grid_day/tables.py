@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from rich import box
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
@@ -12,6 +11,7 @@ from rich.text import Text
 
 from simulation.grid_day.report import GridDayReport, reduction_percent
 from simulation.market_day.residuals import Kind, total
+from simulation.tables import plain_table, residual_table
 
 _NAMES = {
     "voltage_minutes": "outside EN 50160 voltage, minutes",
@@ -23,14 +23,14 @@ _NAMES = {
 def print_report(console: Console, report: GridDayReport) -> None:
     """Print all tables, the summary last so that it stays on screen."""
     console.print(gas_table(report))
-    console.print(residual_table(report))
+    console.print(residual_table(report.residuals))
     console.print(comparison_table(report))
     console.print(summary(report))
 
 
 def comparison_table(report: GridDayReport) -> Table:
     """The same day without and with management."""
-    table = _table(f"{report.title}: the same day twice")
+    table = plain_table(f"{report.title}: the same day twice")
     table.add_column("", no_wrap=True)
     for heading in ("without", "with", "less"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -78,31 +78,12 @@ def comparison_table(report: GridDayReport) -> Table:
 
 def gas_table(report: GridDayReport) -> Table:
     """Gas by operation."""
-    table = _table("Gas")
+    table = plain_table("Gas")
     table.add_column("operation")
     for heading in ("transactions", "median", "max"):
         table.add_column(heading, justify="right")
     for name, use in report.gas.items():
         table.add_row(name, f"{use.n:,}", f"{use.median:,}", f"{use.maximum:,}")
-    return table
-
-
-def residual_table(report: GridDayReport, *, only_wrong: bool = False) -> Table:
-    """What must be zero, and whether it is."""
-    table = _table("What is off" if only_wrong else "Residuals, from chain state and events")
-    table.add_column("")
-    table.add_column("what must be zero", max_width=58)
-    table.add_column("left over", justify="right")
-    for residual in report.residuals:
-        is_zero = residual.amount == 0
-        if only_wrong and is_zero:
-            continue
-        table.add_row(
-            "[green]✓[/]" if is_zero else "[bold red]✗[/]",
-            residual.rule,
-            f"{residual.amount:,} {residual.unit}",
-            style="" if is_zero else "red",
-        )
     return table
 
 
@@ -147,18 +128,6 @@ def summary(report: GridDayReport) -> Panel:
         border_style="green" if report.is_success else "red",
         expand=False,
         width=80,
-    )
-
-
-def _table(title: str) -> Table:
-    """A table that fits 80 columns."""
-    return Table(
-        title=title,
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        collapse_padding=True,
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from rich import box
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
@@ -13,6 +12,7 @@ from rich.text import Text
 
 from simulation.market_day.report import DayReport, HourLine, MemberLine
 from simulation.market_day.residuals import Kind, total
+from simulation.tables import plain_table, residual_table
 
 _BAR_WIDTH = 18
 _FULL = "█"
@@ -25,13 +25,13 @@ def print_report(console: Console, report: DayReport) -> None:
     console.print(hour_table(report))
     console.print(auction_table(report))
     console.print(gas_table(report))
-    console.print(residual_table(report))
+    console.print(residual_table(report.residuals))
     console.print(summary(report))
 
 
 def member_table(report: DayReport) -> Table:
     """Energy and money of every member, zone by zone."""
-    table = _table("Members")
+    table = plain_table("Members")
     table.caption = _MEMBER_CAPTION
     table.add_column("home", justify="right", no_wrap=True)
     table.add_column("kind", no_wrap=True)
@@ -79,22 +79,9 @@ _MEMBER_CAPTION = (
 )
 
 
-def _table(title: str) -> Table:
-    """A table that fits 80 columns."""
-    return Table(
-        title=title,
-        title_justify="left",
-        title_style="bold",
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        collapse_padding=True,
-    )
-
-
 def hour_table(report: DayReport) -> Table:
     """Energy, trades and local supply by hour (UTC)."""
-    table = _table("Energy by hour of delivery (UTC), kWh")
+    table = plain_table("Energy by hour of delivery (UTC), kWh")
     table.caption = (
         "traded in the auction of the hour, in the auctions of its quarter hours, and "
         "continuously after them"
@@ -125,7 +112,7 @@ def auction_table(report: DayReport) -> Table:
     """What auctions agreed: prices by hour and zone, flow over the line between them."""
     first, second = report.tariffs
     line = report.line
-    table = _table("Auctions: prices in coins per 1,000 kWh, flow between zones")
+    table = plain_table("Auctions: prices in coins per 1,000 kWh, flow between zones")
     table.caption = (
         f"the line: {line.border}; it may carry {line.capacity_w / 1_000:.1f} kW for the market; "
         "where it is full, prices part (yellow)"
@@ -152,7 +139,7 @@ def auction_table(report: DayReport) -> Table:
 
 def gas_table(report: DayReport) -> Table:
     """Gas by operation."""
-    table = _table("Gas")
+    table = plain_table("Gas")
     table.add_column("operation")
     for heading in ("transactions", "median", "max"):
         table.add_column(heading, justify="right")
@@ -160,26 +147,6 @@ def gas_table(report: DayReport) -> Table:
         style = "dim" if ", per " in name else ""
         shown = name.replace(f"{name.split(',')[0]}, per", "  per") if ", per " in name else name
         table.add_row(shown, f"{use.n:,}", f"{use.median:,}", f"{use.maximum:,}", style=style)
-    return table
-
-
-def residual_table(report: DayReport, *, only_wrong: bool = False) -> Table:
-    """What must be zero, and whether it is."""
-    title = "What is off" if only_wrong else "Residuals, from chain state and events"
-    table = _table(title)
-    table.add_column("")
-    table.add_column("what must be zero", max_width=58)
-    table.add_column("left over", justify="right")
-    for residual in report.residuals:
-        is_zero = residual.amount == 0
-        if only_wrong and is_zero:
-            continue
-        table.add_row(
-            "[green]✓[/]" if is_zero else "[bold red]✗[/]",
-            residual.rule,
-            f"{residual.amount:,} {residual.unit}",
-            style="" if is_zero else "red",
-        )
     return table
 
 
