@@ -78,7 +78,9 @@ def test_score__blackout__zero(stage: GridStage) -> None:
 def test_score__price_oracle__enough_gas_from_cold(stage: GridStage) -> None:
     stage.round()
 
-    stage.grid.ask("stabilityScore", ZONE, gas=PRICE_ORACLES_GAS)
+    *_, status = stage.grid.ask("stabilityScore", ZONE, gas=PRICE_ORACLES_GAS)
+
+    assert status == FeedStatus.OK
 
 
 def random_metrics(rng: random.Random, limits: GridLimits) -> Metrics:

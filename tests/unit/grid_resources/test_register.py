@@ -104,7 +104,9 @@ def test_register__meter_that_nobody_knows__refused_by_the_register_of_meters(
 
 
 def test_register__car_that_only_draws__needs_no_storage_meter(stage: ResourceStage) -> None:
-    stage.register(ResourceClass.EV, ResourceRatings(11_000, 0), meter_id=PLAIN_METER)
+    car = stage.register(ResourceClass.EV, ResourceRatings(11_000, 0), meter_id=PLAIN_METER)
+
+    assert stage.grid.ask("resourceOf", car).isActive
 
 
 @pytest.mark.parametrize("status", [QUARANTINED, DEACTIVATED])
