@@ -24,7 +24,7 @@ SIDE_BY_SIDE: Final = 2
 INTERNAL_ERROR: Final = 3
 NO_TESTS_COLLECTED: Final = 5
 _COUNT = re.compile(r"(\d+) (passed|failed|error|errors|skipped)\b")
-_LONGEST_FIRST: Final = ("integration", "offchain", "invariants", "unit", "differential", "faults")
+_LONGEST_FIRST: Final = ("integration", "offchain", "faults", "invariants", "unit", "differential")
 _APART: Final = ("smart_meter", "settlement", "energy_trading", "signed_orders")
 """Unit tests that take long enough for a group of their own."""
 
