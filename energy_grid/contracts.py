@@ -284,6 +284,11 @@ class Contracts:
         return self._contracts["Flexibility"]
 
     @property
+    def energy_assets(self) -> Contract:
+        """Assets, their meters and what they verifiably produced."""
+        return self._contracts["EnergyAssetNFT"]
+
+    @property
     def demand_response(self) -> Contract:
         """Events of demand response."""
         return self._contracts["DemandResponse"]

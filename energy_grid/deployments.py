@@ -27,6 +27,7 @@ CONTRACT_NAMES: Final = (
     "SmartMeter",
     "GridOracle",
     "WeatherOracle",
+    "EnergyAssetNFT",
     "Settlement",
     "MarketRegister",
     "AuctionRoom",

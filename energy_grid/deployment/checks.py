@@ -131,9 +131,9 @@ def wiring_checks(contracts: Contracts, parameters: Parameters) -> Iterator[Chec
         ("market", "EnergyTrading"),
         ("smartMeter", "SmartMeter"),
         ("gridOracle", "GridOracle"),
+        ("assetRegister", "EnergyAssetNFT"),
     ):
         yield _getter(contracts.grid_management, getter, deployment.address_of(name))
-    yield _getter(contracts.grid_management, "assetRegister", NO_ADDRESS)
     yield _getter(contracts.flexibility, "penaltyPerKWh", parameters.flexibility_penalty)
     treasury = parameters.resolve(parameters.treasury, deployment.deployer)
     yield _getter(contracts.settlement, "treasury", treasury)

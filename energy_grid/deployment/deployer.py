@@ -43,6 +43,7 @@ _STANDALONE: Final = (
     "SmartMeter",
     "GridOracle",
     "WeatherOracle",
+    "EnergyAssetNFT",
 )
 _MARKET: Final = ("MarketRegister", "AuctionRoom", "EnergyTrading")
 """What is deployed after Settlement, each naming those before it."""

@@ -35,6 +35,7 @@ CONTRACT_TYPES: Final[Mapping[str, str]] = {
     "EnergyTrading": "EnergyTrading",
     "GridOracle": "GridOracle",
     "WeatherOracle": "WeatherOracle",
+    "EnergyAssetNFT": "EnergyAssetNFT",
     "PriceOracle": "PriceOracle",
     "GridManagement": "GridManagement",
     "Flexibility": "Flexibility",
@@ -126,8 +127,6 @@ class Plan:
             "parameters": p.constructor_tuple(),
             "tickSize": p.tick_size,
             "lotWh": p.lot_wh,
-            # Until assets are tokens; a resource bound to one is refused by name.
-            "assetRegister": NO_ADDRESS,
         }
         if addresses.keys() >= {*FLEXIBILITY_TRUSTS}:
             values["setup"] = (
@@ -151,6 +150,7 @@ class Plan:
             ("resources", "GridManagement"),
             ("states", "GridManagement"),
             ("calendar", "Flexibility"),
+            ("assetRegister", "EnergyAssetNFT"),
         ):
             if name in addresses:
                 values[parameter] = addresses[name]

@@ -15,7 +15,7 @@ class Role(IntEnum):
     GUARDIAN = 1
     """Takes feeds and quotes away for a while, can only tighten; halts trading as a BREAKER."""
     REGISTRAR = 2
-    """Registers and removes meters, judges quarantines, appoints bridges."""
+    """Registers and removes meters and assets, judges quarantines, appoints bridges."""
     MINTER = 3
     """Creates certificates: the settlement contract alone."""
     PRICE_FEED = 4
@@ -93,5 +93,10 @@ FUNCTION_ROLES: Final[Mapping[str, Mapping[str, Role]]] = {
     },
     "Flexibility": {"reserve": Role.CALENDAR, "release": Role.CALENDAR},
     "DemandResponse": {"stopEvent": Role.GUARDIAN},
+    "EnergyAssetNFT": {
+        "registerAsset": Role.REGISTRAR,
+        "bindMeter": Role.REGISTRAR,
+        "releaseMeter": Role.REGISTRAR,
+    },
 }
 """Contract to restricted function to role."""

@@ -33,7 +33,7 @@ from energy_grid.feeds import Feed, FeedKind, FeedStatus, standard_config
 from energy_grid.units import Zone
 from tests.utils.deploying import deploy_on, test_account
 
-STEPS = 23
+STEPS = 24
 ADMIN = test_account(0).address
 OPERATOR = test_account(1).address
 STANDARD = Path("deployments/parameters/standard.toml")
@@ -292,6 +292,7 @@ def test_deploy__grid_management__limits_roles_and_the_reference_price_reads_it(
         assert manager.call("hasRole", int(role), holder) == (True, 0)
     assert manager.call("hasRole", int(Role.CALENDAR), ADMIN) == (False, 0)
     assert contracts.flexibility.call("penaltyPerKWh") == 1_000_000
+    assert grid.call("assetRegister") == contracts.energy_assets.address
 
 
 def test_deploy__grid_limits_and_stability_source_changed__as_in_the_file_again(chain, tmp_path):
@@ -545,7 +546,7 @@ def test_roles__every_restricted_function_has_its_role():
     """
     pattern = re.compile(r"function (\w+)\([^{;]*\brestricted\b[^{;]*\{")
     found = set()
-    for folder in ("grid", "market", "metering", "oracles", "tokens"):
+    for folder in ("assets", "grid", "market", "metering", "oracles", "tokens"):
         for source in Path("contracts", folder).rglob("*.sol"):
             if source.stem == "SealedAuction":
                 continue
