@@ -1,0 +1,1 @@
+"""Token, governor, timelock and guardian."""
