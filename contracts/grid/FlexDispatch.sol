@@ -52,7 +52,7 @@ contract FlexDispatch is FlexRequests {
     function closeRequest(uint256 requestId) external {
         // Check
         FlexRequest storage request = _knownRequest(requestId);
-        if (request.phase == FlexPhase.CLOSED) revert RequestNotAllocated(requestId);
+        if (request.phase == FlexPhase.CLOSED) revert RequestIsClosed(requestId);
         uint256 earliest = closesAt(requestId);
         if (block.timestamp < earliest) revert CloseTooEarly(earliest);
 

@@ -50,11 +50,10 @@ abstract contract GridBreakers is GridStates, IGridBreakers {
         uint16 to = known[index].toZone;
         bool isManaged = _lines[lineId].exists();
         if (forwardW == 0 && backW == 0) {
-            if (isManaged) {
-                _lines[lineId] = LineWord.wrap(0);
-                _forget(from, lineId);
-                _forget(to, lineId);
-            }
+            if (!isManaged) revert LineNotManaged(region, index);
+            _lines[lineId] = LineWord.wrap(0);
+            _forget(from, lineId);
+            _forget(to, lineId);
         } else {
             if (!isManaged) {
                 _lineIds[from].push(lineId);

@@ -77,8 +77,10 @@ interface IFlexibility {
     error UnknownRequest(uint256 requestId);
     /// @notice The request is in another phase.
     error RequestNotOpen(uint256 requestId);
-    /// @notice The request is not allocated, or closed already.
+    /// @notice Nothing was allocated yet, so there is nothing to settle.
     error RequestNotAllocated(uint256 requestId);
+    /// @notice Cancelled, lapsed or settled already.
+    error RequestIsClosed(uint256 requestId);
     /// @notice Power, price or length of a request outside what is allowed.
     error RequestOutOfRange(bytes32 field, uint256 given, uint256 lowest, uint256 highest);
     /// @notice An event has 1 to 16 slots of one UTC day, today or tomorrow, from the current slot on.

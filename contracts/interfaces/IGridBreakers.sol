@@ -29,6 +29,8 @@ interface IGridBreakers {
     error RatingInvalid(uint256 forwardW, uint256 backW, uint256 allowedW);
     /// @notice The region has no such interconnector.
     error LineUnknown(uint16 region, uint256 index, uint256 count);
+    /// @notice The line has no rating whose management could end.
+    error LineNotManaged(uint16 region, uint256 index);
     /// @notice The call got so little gas that the market might have failed for that alone.
     error GasTooLow(uint256 given, uint256 required);
 

@@ -279,7 +279,7 @@ class FlexMachine(RuleBasedStateMachine):
         try:
             self.stage.flex.send(ANYBODY, "closeRequest", request_id)
         except Refused as refused:
-            assert refused.name in {"CloseTooEarly", "RequestNotAllocated"}
+            assert refused.name in {"CloseTooEarly", "RequestIsClosed"}
         else:
             facts["closed"] += 1
 

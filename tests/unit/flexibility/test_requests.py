@@ -106,7 +106,7 @@ def test_cancel_and_lapse__budget_is_back(stage: FlexStage) -> None:
     assert stage.flex.ask("budgetOf", ZONE) == 1_000 * COIN
     for request_id in (first, second):
         assert stage.flex.ask("requestOf", request_id).phase == Phase.CLOSED
-        with refused("RequestNotAllocated"):
+        with refused("RequestIsClosed"):
             stage.flex.send(ANYBODY, "closeRequest", request_id)
 
 

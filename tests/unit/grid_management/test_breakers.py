@@ -235,6 +235,8 @@ def test_rate_line__bad_arguments__are_refused(stage: GridStage) -> None:
         stage.grid.send(GOVERNOR, "rateLine", ZONE, 0, 2**39, 1)
     with pytest.raises(Refused, match="LineUnknown"):
         stage.grid.send(GOVERNOR, "rateLine", ZONE, 1, 1, 1)
+    with pytest.raises(Refused, match="LineNotManaged"):
+        stage.grid.send(GOVERNOR, "rateLine", ZONE, 0, 0, 0)
 
 
 def test_rate_line__zero__ends_it_and_leaves_the_capacity(stage: GridStage) -> None:
