@@ -160,6 +160,29 @@ class Abi:
             return values[0]
         return _named(entry.name, [str(o.get("name") or "") for o in entry.outputs])(*values)
 
+    def decode_call(self, data: bytes) -> tuple[str, Mapping[str, Any]] | None:
+        """Data of a call as function and arguments by name; None if this ABI does not know it.
+
+        Data that is not exactly what `encode` makes of them is unknown too.
+        """
+        for entries in self._functions.values():
+            for entry in entries:
+                if keccak(text=entry.signature)[:4] != data[:4]:
+                    continue
+                try:
+                    values = _decode(entry.inputs, data[4:], f"{self.name}.{entry.name}")
+                except AbiError:
+                    return None
+                if data[4:] != _encode(entry, values, self.name):
+                    return None
+                names = [str(e.get("name") or f"_{i}") for i, e in enumerate(entry.inputs)]
+                return entry.name, dict(zip(names, values, strict=True))
+        return None
+
+    def parameters(self, function: str, argument_count: int) -> list[Mapping[str, Any]]:
+        """Parameters of a function as the ABI describes them."""
+        return list(self._function(function, argument_count).inputs)
+
     def constants(self) -> list[str]:
         """Getters of constants and immutables by their spelling: upper case, no arguments."""
         return sorted(

@@ -136,6 +136,15 @@ class Journal:
         )
         return self.deployment.contracts[name]
 
+    def create(
+        self, signer: Signer, name: str, factory: str, data: bytes, record: ContractRecord
+    ) -> ContractRecord:
+        """Let a factory create one contract at the address in `record`; return its record."""
+        nonce = self._next_nonce(signer.address)
+        planned = {"to": factory, "data": to_hex(data)}
+        self._perform(signer, f"create {name}", nonce, planned, name, record)
+        return self.deployment.contracts[name]
+
     def _perform(
         self,
         signer: Signer,

@@ -58,10 +58,15 @@ class Revm:
         artifact = self.artifacts.get(name)
         code = bytes.fromhex(artifact.creation_code)
         abi = Abi(name, artifact.abi)
-        address = self._evm.deploy(self.deployer, code + abi.encode_constructor(*arguments))
-        self._deployments += 1
+        contract = self.deploy_code(code + abi.encode_constructor(*arguments), abi)
         if interface is not None:
-            abi = Abi(interface, self.artifacts.get(interface).abi)
+            contract.abi = Abi(interface, self.artifacts.get(interface).abi)
+        return contract
+
+    def deploy_code(self, code: bytes, abi: Abi) -> Contract:
+        """Deploy code that is not of the build."""
+        address = self._evm.deploy(self.deployer, code)
+        self._deployments += 1
         return Contract(self, abi, to_checksum_address(address))
 
     def call(
