@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from energy_grid.errors import ConfigurationError
 from energy_grid.feeds import Feed, FeedKind
 from energy_grid.units import Zone
-from oracles.sources import elexon, energy_charts, entsoe, open_meteo, simulated
+from oracles.sources import day_ahead, elexon, energy_charts, entsoe, open_meteo, simulated
 from oracles.sources.base import Source
 from oracles.sources.combining import CombiningRules
 from oracles.sources.currency import Currency
@@ -87,7 +87,7 @@ class EnergyChartsPart(_Part):
     bidding_zones: dict[ZoneNumber, str]
     url: str = energy_charts.DEFAULT_URL
     licence: str = energy_charts.DEFAULT_LICENCE
-    refresh_seconds: float = Field(default=energy_charts.DEFAULT_REFRESH_SECONDS, ge=0)
+    refresh_seconds: float = Field(default=day_ahead.DEFAULT_REFRESH_SECONDS, ge=0)
 
 
 class EntsoePart(_Part):
@@ -97,7 +97,7 @@ class EntsoePart(_Part):
     areas: dict[ZoneNumber, str]
     token_file: Path
     url: str = entsoe.DEFAULT_URL
-    refresh_seconds: float = Field(default=entsoe.DEFAULT_REFRESH_SECONDS, ge=0)
+    refresh_seconds: float = Field(default=day_ahead.DEFAULT_REFRESH_SECONDS, ge=0)
 
 
 class ElexonPart(_Part):

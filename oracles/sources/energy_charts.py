@@ -12,33 +12,26 @@ from itertools import pairwise
 from typing import Any, Final
 
 from energy_grid.feeds import Feed, FeedKind
-from energy_grid.units import SECONDS_PER_DAY, UnixSeconds, Zone
-from oracles.sources.base import Interval, Measurement
+from energy_grid.units import UnixSeconds, Zone
 from oracles.sources.currency import Currency, feed_steps
-from oracles.sources.documents import Cached, field_of, integer_of, list_of, mapping_of, utc
-from oracles.sources.errors import NotCoveredError, SchemaError, UnsupportedFeedError
-from oracles.sources.http import HttpClient, require_web_url
+from oracles.sources.day_ahead import DEFAULT_REFRESH_SECONDS, DayAheadSource
+from oracles.sources.documents import field_of, integer_of, list_of, mapping_of, utc
+from oracles.sources.errors import NotCoveredError, SchemaError
+from oracles.sources.http import HttpClient
 from oracles.sources.periods import Period, Series
 from oracles.sources.quantities import decimal_of
 
 DEFAULT_URL: Final = "https://api.energy-charts.info/price"
 DEFAULT_LICENCE: Final = "CC BY 4.0"
-DEFAULT_REFRESH_SECONDS: Final = 900.0
 PERIODS: Final = (900, 1_800, 3_600)
 """Lengths that market time units have."""
 
 
-class EnergyChartsSource:
-    """Prices of bidding zones.
+class EnergyChartsSource(DayAheadSource):
+    """Prices of bidding zones, which have names such as `DE-LU`.
 
     Args:
-        name: of the source.
-        bidding_zones: such as `DE-LU`, by zone.
-        client: bounded HTTP.
-        currency: of the settlement token.
-        url: of the interface.
         licence: text that the answer's licence must have in it.
-        refresh_seconds: how long an answer is used.
     """
 
     def __init__(
@@ -51,39 +44,17 @@ class EnergyChartsSource:
         licence: str = DEFAULT_LICENCE,
         refresh_seconds: float = DEFAULT_REFRESH_SECONDS,
     ) -> None:
-        self._name = name
-        self._bidding_zones = dict(bidding_zones)
-        self._client = client
-        self._currency = currency or Currency()
-        self._url = require_web_url(url, name)
+        super().__init__(name, bidding_zones, client, currency, url, refresh_seconds)
         self._licence = licence
-        self._prices: Cached[Series] = Cached(self._fetch, refresh_seconds)
 
-    @property
-    def name(self) -> str:
-        """Name in logs, metrics and measurements."""
-        return self._name
-
-    def observe(self, feed: Feed, interval: Interval) -> Measurement:
-        """The price of the market time unit that holds the interval.
-
-        Raises:
-            SourceError: no answer, another layout, unit or licence, or no price yet.
-        """
-        if feed.kind is not FeedKind.MARKET_PRICE or feed.zone not in self._bidding_zones:
-            raise UnsupportedFeedError(f"{self._name} has no feed {feed.id}")
-        day = interval.start // SECONDS_PER_DAY * SECONDS_PER_DAY
-        value, start = self._prices.get((feed.zone, day)).at(interval)
-        return Measurement(value, start, self._name)
-
-    def _fetch(self, key: tuple[Zone, int]) -> Series:
+    def _fetch(self, key: tuple[Zone, UnixSeconds]) -> Series:
         zone, day = key
         # The interface counts days in local time: one day more on either side.
         first, last = utc(day) - timedelta(days=1), utc(day) + timedelta(days=1)
         document = self._client.get_json(
             self._url,
             {
-                "bzn": self._bidding_zones[zone],
+                "bzn": self._areas[zone],
                 "start": first.strftime("%Y-%m-%d"),
                 "end": last.strftime("%Y-%m-%d"),
             },

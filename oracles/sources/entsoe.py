@@ -19,16 +19,15 @@ from typing import Any, Final
 from energy_grid.errors import ConfigurationError
 from energy_grid.feeds import Feed, FeedKind
 from energy_grid.units import SECONDS_PER_DAY, UnixSeconds, Zone
-from oracles.sources.base import Interval, Measurement
 from oracles.sources.currency import Currency, feed_steps
-from oracles.sources.documents import Cached, unix_of, utc
-from oracles.sources.errors import NotCoveredError, SchemaError, UnsupportedFeedError
-from oracles.sources.http import HttpClient, require_web_url
+from oracles.sources.day_ahead import DEFAULT_REFRESH_SECONDS, DayAheadSource
+from oracles.sources.documents import unix_of, utc
+from oracles.sources.errors import NotCoveredError, SchemaError
+from oracles.sources.http import HttpClient
 from oracles.sources.markup import plain_xml
 from oracles.sources.periods import Period, Series
 
 DEFAULT_URL: Final = "https://web-api.tp.entsoe.eu/api"
-DEFAULT_REFRESH_SECONDS: Final = 900.0
 LONGEST_PERIOD_SECONDS: Final = 3 * SECONDS_PER_DAY
 RESOLUTIONS: Final[dict[str, int]] = {"15min": 900, "30min": 1_800, "60min": 3_600}
 """Keys of the parser's answer, finest first."""
@@ -46,17 +45,11 @@ _PARSER_ERRORS: Final = (
 """What the parser raises where the document is not as it expects."""
 
 
-class EntsoeSource:
-    """Prices of bidding zones.
+class EntsoeSource(DayAheadSource):
+    """Prices of bidding zones, which have EIC codes.
 
     Args:
-        name: of the source.
-        areas: EIC code of the bidding zone, by zone.
         token_file: file with the security token of the platform.
-        client: bounded HTTP.
-        currency: of the settlement token.
-        url: of the interface.
-        refresh_seconds: how long an answer is used.
     """
 
     def __init__(
@@ -69,32 +62,10 @@ class EntsoeSource:
         url: str = DEFAULT_URL,
         refresh_seconds: float = DEFAULT_REFRESH_SECONDS,
     ) -> None:
-        self._name = name
-        self._areas = dict(areas)
+        super().__init__(name, areas, client, currency, url, refresh_seconds)
         self._token_file = token_file
-        self._client = client
-        self._currency = currency or Currency()
-        self._url = require_web_url(url, name)
-        self._prices: Cached[Series] = Cached(self._fetch, refresh_seconds)
 
-    @property
-    def name(self) -> str:
-        """Name in logs, metrics and measurements."""
-        return self._name
-
-    def observe(self, feed: Feed, interval: Interval) -> Measurement:
-        """The price of the market time unit that holds the interval.
-
-        Raises:
-            SourceError: no answer, another layout, unit or area, or no price yet.
-        """
-        if feed.kind is not FeedKind.MARKET_PRICE or feed.zone not in self._areas:
-            raise UnsupportedFeedError(f"{self._name} has no feed {feed.id}")
-        day = interval.start // SECONDS_PER_DAY * SECONDS_PER_DAY
-        value, start = self._prices.get((feed.zone, day)).at(interval)
-        return Measurement(value, start, self._name)
-
-    def _fetch(self, key: tuple[Zone, int]) -> Series:
+    def _fetch(self, key: tuple[Zone, UnixSeconds]) -> Series:
         zone, day = key
         area = self._areas[zone]
         first, last = utc(day) - timedelta(hours=2), utc(day) + timedelta(hours=26)
