@@ -17,8 +17,9 @@ from energy_grid.ids import OrderId, Side
 from energy_grid.model.book import LOT_WH
 from energy_grid.products import Product
 from energy_grid.units import BPS, TICK_MULTIPLE, WH_PER_KWH
-from tests.invariants.machine_auction_properties import AuctionProperties, lock_changes
+from tests.invariants.machine_auction_properties import lock_changes
 from tests.invariants.machine_base import ACTORS, seeds
+from tests.invariants.machine_certificates import CertificateProperties
 from tests.invariants.properties import checks
 
 MAX_FEE_BPS = 100
@@ -29,7 +30,7 @@ STATUS_ORDER = {1: 0, 2: 1, 3: 2, 4: 2, 5: 3}
 ACTIVE, FILLED, CANCELLED = 0, 1, 2
 
 
-class Properties(AuctionProperties):
+class Properties(CertificateProperties):
     """Bookkeeping from events alone, and the checks on it."""
 
     def __init__(self) -> None:
@@ -46,9 +47,6 @@ class Properties(AuctionProperties):
         self.fees_at_start = self.seen.treasury_free
         self.zone_flow: Counter[int] = Counter()
         self.worth_at_start = {zone: self._operator_worth(zone) for zone in self.world.zones}
-        self.supply_at_start = self.seen.supply
-        self.minted = 0
-        self.retired = 0
 
     @invariant()
     def every_property_holds(self) -> None:
@@ -74,6 +72,9 @@ class Properties(AuctionProperties):
         self.i16_price_trades_most_and_is_the_middle()
         self.i17_better_orders_are_filled_and_ties_share_alike()
         self.i18_nothing_changes_after_the_gate()
+        self.i25_supply_is_verified_production_less_what_was_retired()
+        self.i26_a_meter_mints_each_slot_once_and_no_more_than_its_register_rose()
+        self.i27_what_was_retired_is_gone_and_only_minting_and_retiring_change_the_supply()
         self.i30_numbers_rise_and_registers_only_rise()
         self.i31_readings_are_signed_single_and_equivocation_quarantines()
         self.i32_readings_are_aligned_in_time_and_physical()
@@ -198,9 +199,9 @@ class Properties(AuctionProperties):
         """Settling changes the sum of all ledgers by nothing, each of them as its events say."""
         settled = self.events("SlotSettled")
         assert all(e.givenWh <= e.mintedWh <= e.exportWh for e in settled)
-        self.minted += sum(event.energyWh for event in self.events("Minted"))
-        self.retired += sum(event.energyWh for event in self.events("Retired"))
-        assert self.seen.supply - self.supply_at_start == self.minted - self.retired
+        minted = sum(event.energyWh for event in self.events("Minted"))
+        retired = sum(event.energyWh for event in self.events("Retired"))
+        assert self.seen.supply - self.earlier.supply == minted - retired
         if not settled:
             return 0
         before, seen = self.earlier, self.seen

@@ -107,6 +107,17 @@ def estimates_mint() -> Callable[..., SlotEnergy]:
     return account_energy
 
 
+def storage_mints_all_it_exports() -> Callable[..., SlotEnergy]:
+    right = slot_energy.account_energy
+
+    def account_energy(*arguments: Any) -> SlotEnergy:
+        energy = right(*arguments)
+        mintable = energy.export_wh if energy.quality is Quality.MEASURED else 0
+        return SlotEnergy(energy.import_wh, energy.export_wh, mintable, energy.quality)
+
+    return account_energy
+
+
 def default_uses_nothing(position: Any) -> SlotEnergy:
     return SlotEnergy(0, 0, 0, energy_by_default(position).quality)
 
@@ -157,6 +168,9 @@ CANARIES = (
     Canary("own orders may cross", Trading, "_refuse_self_cross", lambda *_a, **_n: None),
     Canary("a gap loses its remainder", slot_energy, "interpolated", gap_shared_without_remainder),
     Canary("estimates mint", delivery, "account_energy", estimates_mint()),
+    Canary(
+        "storage mints all it exports", delivery, "account_energy", storage_mints_all_it_exports()
+    ),
     Canary("a default uses nothing", delivery, "energy_by_default", default_uses_nothing),
     Canary("shortage is cheap", delivery, "imbalance_due", shortage_at_the_long_price),
     Canary(

@@ -214,6 +214,21 @@ def i18(machine: Machine, _patch: Any) -> None:
     machine.i18_nothing_changes_after_the_gate()
 
 
+def i25(machine: Machine, _patch: Any) -> None:
+    doctor_event(machine, "Minted", energyWh=plus(1))
+    machine.i25_supply_is_verified_production_less_what_was_retired()
+
+
+def i26(machine: Machine, _patch: Any) -> None:
+    machine.i26_a_meter_mints_each_slot_once_and_no_more_than_its_register_rose()
+    machine.i26_a_meter_mints_each_slot_once_and_no_more_than_its_register_rose()
+
+
+def i27(machine: Machine, _patch: Any) -> None:
+    machine._seen = replace(machine.seen, supply=machine.seen.supply + 1)
+    machine.i27_what_was_retired_is_gone_and_only_minting_and_retiring_change_the_supply()
+
+
 def i30(machine: Machine, _patch: Any) -> None:
     doctor_reading(machine, sequence=-1_000)
     machine.i30_numbers_rise_and_registers_only_rise()

@@ -64,7 +64,7 @@ def test_catalogue__every_id_is_due_now_or_later() -> None:
         mentioned |= {f"I-{number:02}" for number in range(int(first), int(last) + 1)}
 
     assert set(documented()) == set(DUE) | set(ELSEWHERE)
-    assert mentioned & (set(DUE) | set(ELSEWHERE)) <= {"I-06"}, "an id is either due or not"
+    assert not mentioned & (set(DUE) | set(ELSEWHERE)), "an id is either due or not"
     assert set(DUE) | set(ELSEWHERE) | mentioned == ALL_IDS
 
 
