@@ -17,7 +17,7 @@ from energy_grid.rpc_pool import open_rpc
 from meter_bridge.assembly import Parts, clock_for, readers_for
 from meter_bridge.chain import ChainPages, ChainRegistry
 from meter_bridge.clock import SkewWatch
-from meter_bridge.commands.running import commands_for
+from meter_bridge.commands.running import Commands, commands_for
 from meter_bridge.errors import StoreUnavailableError
 from meter_bridge.pager import PagesView
 from meter_bridge.readers.base import Arrival, Reader
@@ -66,6 +66,7 @@ class Service:
         self._pages = parts.pages
         self._store_problem = ""
         self._ended: set[str] = set()
+        self._commands: Commands | None = None
         self.standing = Standing()
         ops = parts.config.ops
         self._server = (
@@ -209,9 +210,9 @@ class Service:
     async def _command(self) -> None:
         """Bring devices what the chain asks of them; a connection of its own, as it reads much."""
         rpc = open_rpc(self._config.chain.rpc_url)
-        commands = commands_for(self._config, rpc, clock_for(self._config))
-        if commands is not None:
-            await commands.run()
+        self._commands = commands_for(self._config, rpc, clock_for(self._config))
+        if self._commands is not None:
+            await self._commands.run()
 
     async def _watch_pages(self) -> None:
         """Look after the pages on chain, never holding up the telegrams."""
@@ -323,6 +324,7 @@ class Service:
                 oldest_unsent_seconds=0.0 if oldest is None else max(time.time() - oldest, 0.0),
                 pages_open=pages_open,
                 framing=self._framing(),
+                orders=self._orders(),
             ),
             self._engine.counters,
         )
@@ -334,6 +336,10 @@ class Service:
                 for name in framer.counters.__slots__:
                     framing[name] = framing.get(name, 0) + getattr(framer.counters, name)
         return framing
+
+    def _orders(self) -> dict[str, int]:
+        commands = self._commands
+        return {} if commands is None else commands.desk.counters.by_outcome()
 
     async def _report(self) -> None:
         while True:

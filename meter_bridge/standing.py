@@ -47,6 +47,7 @@ class View:
         oldest_unsent_seconds: age of the oldest one in no block yet.
         pages_open: pages not revealed yet.
         framing: what framers counted.
+        orders: what became of orders to devices, by outcome.
     """
 
     sources_away: tuple[str, ...] = ()
@@ -64,6 +65,7 @@ class View:
     oldest_unsent_seconds: float = 0.0
     pages_open: int = 0
     framing: Mapping[str, int] = field(default_factory=dict)
+    orders: Mapping[str, int] = field(default_factory=dict)
 
 
 class Standing:
@@ -126,6 +128,9 @@ class Standing:
         self._signed = counter(
             "eg_bridge_signed_total", "Signatures made, by form: reading, day, page.", ("form",)
         )
+        self._orders = counter(
+            "eg_bridge_orders_total", "What became of orders to devices, by outcome.", ("outcome",)
+        )
 
     def look_at_node(self, rpc: Rpc) -> None:
         """Ask the node for its newest block."""
@@ -186,6 +191,8 @@ class Standing:
             self._rejected.labels(cause=cause).inc(self._more("rejected", cause, count))
         for kind, count in view.framing.items():
             self._dropped.labels(kind=kind).inc(self._more("framing", kind, count))
+        for outcome, count in view.orders.items():
+            self._orders.labels(outcome=outcome).inc(self._more("orders", outcome, count))
         for verdict, count in (
             ("accepted", counters.snapshots_accepted),
             ("refused", counters.snapshots_refused),

@@ -52,6 +52,17 @@ class DeskCounters:
     orders_unsent: int = 0
     answers_ignored: int = 0
 
+    def by_outcome(self) -> dict[str, int]:
+        """For metrics."""
+        return {
+            "sent": self.orders_sent,
+            "resent": self.orders_resent,
+            "accepted": self.orders_accepted,
+            "refused": self.orders_refused,
+            "unsent": self.orders_unsent,
+            "answer_ignored": self.answers_ignored,
+        }
+
 
 @dataclass(slots=True)
 class Desk:
