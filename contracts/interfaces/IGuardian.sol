@@ -13,8 +13,8 @@ import {HaltScope} from "../types/MarketTerms.sol";
 /// **Budgets.** Each subject has a budget of 72 hours that flows back linearly in 30 days; governance may renew it at once.
 /// A call spends the seconds that it adds: from the end of what has been paid for, or from now if that is over, to the end
 /// of what will be in force. So a longer expiry costs the difference, a freeze beside one in force as long as that costs
-/// nothing, and what governance has lifted is paid for again. Over any time T the guardian can hold a subject for
-/// 72 h + T / 10 at most without governance.
+/// nothing, and what governance has lifted is paid for again. Over any time T the guardian can hold a subject for 72 hours
+/// and about a tenth of T at most without governance.
 /// - A zone's halts and escalations share one budget, with one hour more: the longest by which a breaker of GridManagement
 ///   can prolong what the guardian has begun. That hour is part of what a halt or an escalation costs. Where a halt of
 ///   GridManagement is in force, the guardian pays for all of it, since the market joins the two.
@@ -22,7 +22,7 @@ import {HaltScope} from "../types/MarketTerms.sol";
 /// - Stopping an event costs what is left of the event; all events of a zone share a budget.
 /// Spending what is not there reverts `LinearBuckets.RateLimited(given, allowed)`.
 ///
-/// **Vetoes.** The people who guard (VETO) may cancel three operations of the timelock in 30 days, refilled likewise: enough
+/// **Vetoes.** This contract is the only canceller of the timelock beside the governor. The people who guard (VETO) may cancel three operations of the timelock in 30 days, refilled likewise: enough
 /// to stop a decision that was a mistake, not enough to rule by refusal.
 interface IGuardian {
     /// @notice Part of a budget was spent.

@@ -1,0 +1,1 @@
+"""The guardian and its budgets over the real market, grid management and oracles."""
