@@ -11,6 +11,7 @@ from energy_grid.artifacts import BUILD_FILE, Artifacts
 from energy_grid.deployments import CONTRACT_NAMES, Deployment
 from energy_grid.errors import FatalError
 from energy_grid.rpc import ExecutionRevertedError, Rpc, RpcResponseError, to_hex
+from energy_grid.safe.abi import SAFE_TYPES
 
 EXTERNAL_ERC20: Final = "ERC20"
 """Type of a settlement token that this project did not deploy."""
@@ -310,9 +311,11 @@ class Contracts:
 
 
 def abi_of(contract_type: str, artifacts: Artifacts) -> Abi:
-    """ABI of a contract type of the build, or of an ERC-20 from elsewhere."""
+    """ABI of a contract type of the build, or of an ERC-20 or a Safe from elsewhere."""
     if contract_type == EXTERNAL_ERC20:
         return Abi(EXTERNAL_ERC20, ERC20_ABI)
+    if contract_type in SAFE_TYPES:
+        return SAFE_TYPES[contract_type]
     if contract_type == MARKET_TYPE:
         own = artifacts.get(MARKET_TYPE).abi
         constructor = [entry for entry in own if entry.get("type") == "constructor"]

@@ -5,6 +5,7 @@ Written down, so that nothing of theirs is needed where they are deployed alread
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from energy_grid.abi import Abi
@@ -93,3 +94,11 @@ SIGNATURE_CHECK_ENTRIES: Final = (
 SAFE_TYPE: Final = "Safe"
 SAFE_ABI: Final = Abi(SAFE_TYPE, [*SAFE_ENTRIES, *PROXY_ENTRIES, *SIGNATURE_CHECK_ENTRIES])
 FACTORY_ABI: Final = Abi("SafeProxyFactory", FACTORY_ENTRIES)
+
+SAFE_TYPES: Final[Mapping[str, Abi]] = {
+    SAFE_TYPE: SAFE_ABI,
+    "SafeL2": SAFE_ABI,
+    "SafeProxyFactory": FACTORY_ABI,
+    "CompatibilityFallbackHandler": Abi("CompatibilityFallbackHandler", SIGNATURE_CHECK_ENTRIES),
+}
+"""Types in a deployment file that this project did not write: accounts, and what they need."""

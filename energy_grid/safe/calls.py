@@ -13,6 +13,10 @@ from typing import Any, Final
 from eth_utils.address import is_checksum_address
 
 from energy_grid.abi import Abi, type_string
+from energy_grid.artifacts import Artifacts
+from energy_grid.contracts import abi_of
+from energy_grid.deployments import Deployment
+from energy_grid.safe.abi import SAFE_ABI
 from energy_grid.safe.errors import SafeError
 
 ITSELF: Final = "Safe"
@@ -61,7 +65,7 @@ class CallBook:
         ]
         return contract.address, contract.abi.encode(function, *arguments)
 
-    def describe(self, to: str, data: bytes) -> str:
+    def describe(self, to: str, data: bytes, value: int = 0) -> str:
         """A call as text.
 
         Raises:
@@ -74,7 +78,7 @@ class CallBook:
             if decoded is not None:
                 function, arguments = decoded
                 shown = ", ".join(f"{key}={self._shown(one)}" for key, one in arguments.items())
-                return f"{name}.{function}({shown})"
+                return f"{name}.{function}({shown})" + (f" with {value} wei" if value else "")
         raise SafeError(
             "nobody can tell what this call does",
             expected="a function of a contract of the deployment",
@@ -132,6 +136,14 @@ class CallBook:
         if isinstance(value, Sequence):
             return f"[{', '.join(map(self._shown, value))}]"
         return str(value)
+
+
+def call_book(deployment: Deployment | None, artifacts: Artifacts, safe: str) -> CallBook:
+    """Contracts that a Safe can call by name: itself as `Safe`, and those of the deployment."""
+    contracts = {ITSELF: KnownContract(safe, SAFE_ABI)}
+    for name, record in ({} if deployment is None else deployment.contracts).items():
+        contracts[name] = KnownContract(record.address, abi_of(record.contract, artifacts))
+    return CallBook(contracts)
 
 
 def _parsed(text: str) -> ast.Call:
