@@ -100,6 +100,10 @@ lint: setup ## check format, rules and types of the Python code
 	@$(BIN)/ruff check $(FORMATTED)
 	@$(BIN)/mypy $(TYPED)
 
+.PHONY: docs-roles
+docs-roles: setup ## write docs/roles.md from the roles in code
+	@$(BIN)/python -m energy_grid.deployment.roles_page
+
 .PHONY: format
 format: setup ## format the Python code and repair what ruff can
 	@$(BIN)/ruff check --fix-only --quiet $(FORMATTED)

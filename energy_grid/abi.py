@@ -8,6 +8,7 @@ from collections import namedtuple
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from typing import Any
 
 from eth_abi.abi import decode, encode
@@ -182,6 +183,12 @@ class Abi:
     def parameters(self, function: str, argument_count: int) -> list[Mapping[str, Any]]:
         """Parameters of a function as the ABI describes them."""
         return list(self._function(function, argument_count).inputs)
+
+    @property
+    def functions(self) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+        """Parameters of each function as the ABI describes them, by signature."""
+        entries = chain.from_iterable(self._functions.values())
+        return {entry.signature: entry.inputs for entry in entries}
 
     def constants(self) -> list[str]:
         """Getters of constants and immutables by their spelling: upper case, no arguments."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,46 +10,19 @@ from eth_utils.crypto import keccak
 
 from energy_grid.artifacts import Artifacts
 from energy_grid.contracts import EXTERNAL_ERC20, Contract, ContractCallError, Contracts
+from energy_grid.deployment.access import role_checks
+from energy_grid.deployment.check import Check
 from energy_grid.deployment.grid import grid_facts, zone_grid_facts
 from energy_grid.deployment.oracles import OracleFact, reporter_facts, zone_oracle_facts
 from energy_grid.deployment.parameters import Parameters
 from energy_grid.deployment.plan import CONTRACT_TYPES, NO_ADDRESS, as_json, code_hash
-from energy_grid.deployment.roles import FUNCTION_ROLES, Role
+from energy_grid.deployment.roles import FUNCTION_ROLES
 from energy_grid.deployments import CONTRACT_NAMES, ContractRecord, Deployment
-from energy_grid.rpc import Rpc, RpcResponseError, to_hex
+from energy_grid.rpc import Rpc, to_hex
 from energy_grid.slots import slot_of
 
 MARKET_ROOMS = ("MarketRegister", "AuctionRoom")
 """Contracts whose code the market runs; they compute with immutables of their own."""
-
-CONTRACT_ROLES = (Role.MINTER, Role.PRICE_FEED, Role.CALENDAR)
-"""Roles that a contract holds and nobody else."""
-GRID_ROLES = (Role.BREAKER, Role.GRID)
-"""Roles that grid management shares with people."""
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that must be true.
-
-    Attributes:
-        subject: contract or zone.
-        what: property.
-        expected: what files and parameters say.
-        found: what the chain says.
-        fix: governor's call on the access manager that makes it true, if one does.
-    """
-
-    subject: str
-    what: str
-    expected: Any
-    found: Any
-    fix: tuple[str, tuple[Any, ...]] | None = None
-
-    @property
-    def ok(self) -> bool:
-        """Whether it is true."""
-        return bool(self.expected == self.found)
 
 
 def verify(
@@ -162,87 +135,6 @@ def _readable(value: Any) -> Any:
 def read_constants(contract: Contract) -> dict[str, Any]:
     """What the getters of a contract's constants answer."""
     return {name: as_json(_readable(contract.call(name))) for name in contract.abi.constants()}
-
-
-# --- Roles ----------------------------------------------------------------------------------------
-
-
-def role_holders(contracts: Contracts, parameters: Parameters) -> Mapping[Role, tuple[str, ...]]:
-    """Who holds each role, by the parameters."""
-    deployer = contracts.deployment.deployer
-    governor = parameters.resolve(parameters.governor, deployer)
-    guardian = parameters.resolve(parameters.guardian, deployer)
-    return {
-        Role.GOVERNOR: (governor,),
-        Role.GUARDIAN: (guardian,),
-        Role.REGISTRAR: (parameters.resolve(parameters.registrar, deployer),),
-        Role.MINTER: (contracts.deployment.address_of("Settlement"),),
-        Role.PRICE_FEED: (contracts.deployment.address_of("PriceOracle"),),
-        Role.BREAKER: (guardian, contracts.deployment.address_of("GridManagement")),
-        Role.GRID: (governor, contracts.deployment.address_of("GridManagement")),
-        Role.CALENDAR: (contracts.deployment.address_of("DemandResponse"),),
-    }
-
-
-def role_checks(contracts: Contracts, parameters: Parameters) -> Iterator[Check]:
-    """Which function needs which role, and who holds each."""
-    manager = contracts.access_manager
-    for name, functions in FUNCTION_ROLES.items():
-        target = contracts[name]
-        yield Check(
-            name, "open for calls", True, not manager.call("isTargetClosed", target.address)
-        )
-        for function, role in functions.items():
-            selector = target.abi.selector(function)
-            found = manager.call("getTargetFunctionRole", target.address, selector)
-            fix = ("setTargetFunctionRole", (target.address, [selector], int(role)))
-            yield Check(name, f"role of {function}", role.name, _role_name(found), fix)
-    granted = _granted(manager, contracts.deployment.first_block)
-    for role, holders in role_holders(contracts, parameters).items():
-        for holder in holders:
-            yield Check(
-                "AccessManager",
-                f"{role.name} held by {holder}",
-                True,
-                _holds(manager, role, holder),
-                ("grantRole", (int(role), holder, 0)),
-            )
-        for other in sorted(granted.get(role, set()) - {*holders}):
-            # Contracts of a deployment given up must go; other holders may have been chosen since.
-            must_go = role in CONTRACT_ROLES or (
-                role in GRID_ROLES and _is_grid_management(contracts, other)
-            )
-            revoke = ("revokeRole", (int(role), other)) if must_go else None
-            held = _holds(manager, role, other)
-            yield Check("AccessManager", f"{role.name} held by {other}", False, held, revoke)
-
-
-def _granted(manager: Contract, first_block: int) -> dict[int, set[str]]:
-    """Everybody who was ever granted a role."""
-    granted: dict[int, set[str]] = {}
-    for event in manager.events("RoleGranted", from_block=first_block):
-        granted.setdefault(event.arguments["roleId"], set()).add(event.arguments["account"])
-    return granted
-
-
-def _holds(manager: Contract, role: Role, account: str) -> bool:
-    is_member, delay_seconds = manager.call("hasRole", int(role), account)
-    return bool(is_member) and delay_seconds == 0
-
-
-def _is_grid_management(contracts: Contracts, holder: str) -> bool:
-    """Whether a holder is grid management of an earlier deployment."""
-    grid = contracts.grid_management
-    call = grid.encode("gridLimits", 1)
-    try:
-        answer = contracts.rpc.eth_call(holder, call)
-    except RpcResponseError:
-        return False
-    return len(answer) == len(contracts.rpc.eth_call(grid.address, call))
-
-
-def _role_name(role_id: int) -> str:
-    return Role(role_id).name if role_id in set(Role) else f"role {role_id}"
 
 
 # --- Oracles --------------------------------------------------------------------------------------

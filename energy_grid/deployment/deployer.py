@@ -9,12 +9,11 @@ from typing import Final
 from eth_utils.crypto import keccak
 
 from energy_grid.contracts import EXTERNAL_ERC20, Contract, ContractCallError, Contracts
+from energy_grid.deployment.access import role_checks, role_holders
+from energy_grid.deployment.check import Check
 from energy_grid.deployment.checks import (
-    Check,
     read_constants,
     reporter_checks,
-    role_checks,
-    role_holders,
     zone_checks,
     zone_facts,
     zone_oracle_checks,

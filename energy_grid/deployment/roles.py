@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
@@ -11,23 +12,60 @@ class Role(IntEnum):
     """Role ids. Every restricted function without a role of its own is the governor's."""
 
     GOVERNOR = 0
-    """The access manager's admin role."""
     GUARDIAN = 1
-    """Takes feeds and quotes away for a while, can only tighten; halts trading as a BREAKER."""
     REGISTRAR = 2
-    """Registers and removes meters and assets, judges quarantines, appoints bridges."""
     MINTER = 3
-    """Creates certificates: the settlement contract alone."""
     PRICE_FEED = 4
-    """Sets the reference prices of the zones and quotes their slots: the price oracle alone."""
     COMMITTER = 5
-    """Seals the sessions of a sealed auction (`SealedAuction.commit`)."""
     BREAKER = 6
-    """Halts trading in a zone: the guardian, and grid management when the grid asks for it."""
     GRID = 7
-    """Sets what the lines between zones carry: governance, and grid management within that."""
     CALENDAR = 8
-    """Takes meters for events and gives them back: demand response alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoleSpec:
+    """What a role is for and who holds it.
+
+    Attributes:
+        purpose: in a line.
+        contracts: contracts of the deployment that hold it.
+        people: entries of `[roles]` in the parameters whose accounts hold it.
+    """
+
+    purpose: str
+    contracts: tuple[str, ...] = ()
+    people: tuple[str, ...] = ()
+
+
+ROLES: Final[Mapping[Role, RoleSpec]] = {
+    Role.GOVERNOR: RoleSpec(
+        "the access manager's admin role: grants roles, sets every parameter", people=("governor",)
+    ),
+    Role.GUARDIAN: RoleSpec(
+        "takes feeds and quotes away for a while, raises states, stops events: can only tighten",
+        people=("guardian",),
+    ),
+    Role.REGISTRAR: RoleSpec(
+        "registers and removes meters and assets, judges quarantines, appoints bridges",
+        people=("registrar",),
+    ),
+    Role.MINTER: RoleSpec("creates certificates", contracts=("Settlement",)),
+    Role.PRICE_FEED: RoleSpec(
+        "sets the reference prices of the zones and quotes their slots", contracts=("PriceOracle",)
+    ),
+    Role.COMMITTER: RoleSpec(
+        "seals the sessions of a sealed auction; whoever runs a national market deploys that alone"
+    ),
+    Role.BREAKER: RoleSpec(
+        "halts trading in a zone for at most 72 h", ("GridManagement",), ("guardian",)
+    ),
+    Role.GRID: RoleSpec(
+        "sets what the lines between zones carry", ("GridManagement",), ("governor",)
+    ),
+    Role.CALENDAR: RoleSpec(
+        "takes meters for events and gives them back", contracts=("DemandResponse",)
+    ),
+}
 
 
 AGGREGATOR_ROLES: Final[Mapping[str, Role]] = {
@@ -100,3 +138,14 @@ FUNCTION_ROLES: Final[Mapping[str, Mapping[str, Role]]] = {
     },
 }
 """Contract to restricted function to role."""
+
+TRUSTED_CALLERS: Final[Mapping[str, Mapping[str, str]]] = {
+    "Settlement": {
+        "adjustLock": "EnergyTrading",
+        "adjustLocks": "EnergyTrading",
+        "creditRent": "EnergyTrading",
+        "settleUpTo": "EnergyTrading",
+    },
+    "EnergyTrading": {"takePositions": "Settlement"},
+}
+"""Functions of the hot paths that ask no access manager: contract to function to its one caller."""

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 from pathlib import Path
 
 import pytest
@@ -26,7 +25,7 @@ from energy_grid.deployment import LocalSigner, Parameters, Plan, verify
 from energy_grid.deployment.journal import DeploymentError, open_deployment
 from energy_grid.deployment.oracles import ORACLES, standard_feeds
 from energy_grid.deployment.plan import create_address
-from energy_grid.deployment.roles import FUNCTION_ROLES, Role
+from energy_grid.deployment.roles import Role
 from energy_grid.deployments import Deployment, DeploymentFileError
 from energy_grid.errors import ConfigurationError
 from energy_grid.feeds import Feed, FeedKind, FeedStatus, standard_config
@@ -537,19 +536,3 @@ def test_create_address__as_the_chain_computes_it(nonce):
     from web3.utils.address import get_create_address
 
     assert create_address(ADMIN, nonce) == to_checksum_address(get_create_address(ADMIN, nonce))
-
-
-def test_roles__every_restricted_function_has_its_role():
-    """Read from the sources: a new restricted function without a role would fail here.
-
-    `SealedAuction` is no part of the deployment: whoever runs a national market deploys it alone.
-    """
-    pattern = re.compile(r"function (\w+)\([^{;]*\brestricted\b[^{;]*\{")
-    found = set()
-    for folder in ("assets", "grid", "market", "metering", "oracles", "tokens"):
-        for source in Path("contracts", folder).rglob("*.sol"):
-            if source.stem == "SealedAuction":
-                continue
-            found |= set(pattern.findall(source.read_text()))
-
-    assert found == {name for functions in FUNCTION_ROLES.values() for name in functions}

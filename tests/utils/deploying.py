@@ -23,7 +23,7 @@ from energy_grid.deployment import (
 )
 from energy_grid.deployment.journal import open_deployment
 from energy_grid.deployments import deployment_path
-from energy_grid.rpc import Rpc
+from energy_grid.rpc import Rpc, to_hex
 
 MNEMONIC = "test test test test test test test test test test test junk"
 
@@ -84,3 +84,12 @@ def deploy_on(
 def contracts_on(rpc: Rpc, folder: Path) -> Contracts:
     """Deploy and return the handles."""
     return Contracts.load(deploy_on(rpc, folder).deployment, rpc)
+
+
+def send_as(rpc: Rpc, sender: str, to: str, data: bytes) -> None:
+    """Send as any account or contract, which Anvil lets one be."""
+    rpc.call("anvil_impersonateAccount", sender)
+    rpc.call("anvil_setBalance", sender, hex(10**20))
+    transaction = {"from": sender, "to": to, "data": to_hex(data), "gasPrice": hex(10**9)}
+    receipt = rpc.wait_for_receipt(rpc.call("eth_sendTransaction", transaction))
+    assert receipt["status"] == "0x1"
