@@ -28,6 +28,7 @@ CONTRACT_NAMES: Final = (
     "GridOracle",
     "WeatherOracle",
     "EnergyAssetNFT",
+    "SettlementExits",
     "Settlement",
     "MarketRegister",
     "AuctionRoom",

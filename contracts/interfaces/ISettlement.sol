@@ -5,6 +5,7 @@ import {IMarketLedger} from "./IMarketLedger.sol";
 import {ISettlementAccounts} from "./ISettlementAccounts.sol";
 import {ISettlementCertificates} from "./ISettlementCertificates.sol";
 import {ISettlementDelivery} from "./ISettlementDelivery.sol";
+import {ISettlementExits} from "./ISettlementExits.sol";
 import {ISettlementFunds} from "./ISettlementFunds.sol";
 import {ISettlementZones} from "./ISettlementZones.sol";
 
@@ -18,8 +19,12 @@ interface ISettlement is
     ISettlementFunds,
     ISettlementZones,
     ISettlementDelivery,
-    ISettlementCertificates
+    ISettlementCertificates,
+    ISettlementExits
 {
+    /// @notice Code to be run on this contract's storage must have been deployed with the same fixed values.
+    error RoomDiffers(address room);
+
     /// @notice The market whose locks and positions are settled.
     function market() external view returns (address);
 
@@ -29,4 +34,8 @@ interface ISettlement is
     /// @notice The contract holding the code that settles deliveries, created by and for this one. It has no storage
     /// and no money of its own.
     function delivery() external view returns (address);
+
+    /// @notice The contract holding the code by which accounts leave, deployed for this one before it. It has no storage
+    /// and no money of its own.
+    function exits() external view returns (address);
 }

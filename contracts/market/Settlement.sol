@@ -9,6 +9,7 @@ import {IMarketPositions} from "../interfaces/IMarketPositions.sol";
 import {IMeterEnergy} from "../interfaces/IMeterEnergy.sol";
 import {ISettlementCertificates} from "../interfaces/ISettlementCertificates.sol";
 import {ISettlementDelivery} from "../interfaces/ISettlementDelivery.sol";
+import {ISettlementExits} from "../interfaces/ISettlementExits.sol";
 import {ISettlementZones} from "../interfaces/ISettlementZones.sol";
 import {ISettlement} from "../interfaces/ISettlement.sol";
 import {AccountWord, AccountWordLib} from "../types/AccountWord.sol";
@@ -25,6 +26,7 @@ import {
 } from "../types/Settlement.sol";
 import {CertificatePools} from "./CertificatePools.sol";
 import {SettlementDelivery} from "./SettlementDelivery.sol";
+import {SettlementExits} from "./SettlementExits.sol";
 import {SettlementFunds} from "./SettlementFunds.sol";
 import {SettlementStorage} from "./SettlementStorage.sol";
 import {SlotReadiness} from "./SlotReadiness.sol";
@@ -36,6 +38,7 @@ import {ZoneOperators} from "./ZoneOperators.sol";
 /// - `ZonePrices`, `SlotReadiness`, `CertificatePools` (what both halves read)
 /// - in `SettlementDelivery`, run by `delegatecall`: `DeliverySettlement` (the run over slots),
 ///   `SettlementPayments` (order of payment), `Certificates`, `ZoneTariffs`
+/// - in `SettlementExits`, run the same way: how the market is wound down and accounts leave
 contract Settlement is
     SettlementFunds,
     ZoneOperators,
@@ -43,8 +46,9 @@ contract Settlement is
     CertificatePools,
     ISettlement
 {
-    /// @dev Created here, fixed for ever; see its warning on storage.
+    /// @dev Created here, fixed for ever; see its warning on storage. So is `EXITS`, which came before.
     address private immutable DELIVERY;
+    address private immutable EXITS;
 
     /// @param authority access manager for the restricted functions
     /// @param settlementToken_ token all money is counted in; at most 12 decimals
@@ -52,6 +56,9 @@ contract Settlement is
     /// @param meter_ verified energies
     /// @param market_ positions; the only contract that may lock money
     /// @param treasury_ receives the trading fees
+    /// @param predecessor `Settlement` to follow, which must be winding down; zero for none. No slot that is still its
+    /// own is settled here
+    /// @param exits_ a `SettlementExits` deployed with the same eight values
     constructor(
         address authority,
         IERC20 settlementToken_,
@@ -59,7 +66,9 @@ contract Settlement is
         IMeterEnergy meter_,
         IMarketPositions market_,
         address treasury_,
-        SettlementParameters memory parameters
+        SettlementParameters memory parameters,
+        address predecessor,
+        address exits_
     )
         SettlementStorage(
             SettlementAddresses({
@@ -68,25 +77,28 @@ contract Settlement is
                 energyToken: address(energyToken_),
                 meter: address(meter_),
                 market: address(market_),
-                treasury: treasury_
+                treasury: treasury_,
+                predecessor: predecessor
             }),
             parameters
         )
     {
+        SettlementAddresses memory addresses = SettlementAddresses({
+            authority: authority,
+            settlementToken: address(settlementToken_),
+            energyToken: address(energyToken_),
+            meter: address(meter_),
+            market: address(market_),
+            treasury: treasury_,
+            predecessor: predecessor
+        });
+        if (
+            exits_.code.length == 0
+                || SettlementExits(exits_).CONFIGURATION() != _configurationOf(addresses, parameters)
+        ) revert RoomDiffers(exits_);
         _setTariffBounds(parameters.tariffBounds);
-        DELIVERY = address(
-            new SettlementDelivery(
-                SettlementAddresses({
-                    authority: authority,
-                    settlementToken: address(settlementToken_),
-                    energyToken: address(energyToken_),
-                    meter: address(meter_),
-                    market: address(market_),
-                    treasury: treasury_
-                }),
-                parameters
-            )
-        );
+        DELIVERY = address(new SettlementDelivery(addresses, parameters));
+        EXITS = exits_;
     }
 
     /* RUN BY THE OTHER HALF (delegatecall, same calldata, same answer) */
@@ -208,12 +220,30 @@ contract Settlement is
         return DELIVERY;
     }
 
+    /// @inheritdoc ISettlement
+    function exits() external view returns (address) {
+        return EXITS;
+    }
+
+    /// @inheritdoc ISettlementExits
+    function windDownSlot() external view returns (uint32) {
+        return _totals.windDownSlot;
+    }
+
     /* INTERNAL */
 
-    /// @dev Runs the called function's other half and ends the call with its answer or its error. Safe because the
-    /// code at `DELIVERY` is created by our constructor, cannot change, and shares `SettlementStorage`.
     function _runDelivery() private {
-        address target = DELIVERY;
+        _run(DELIVERY);
+    }
+
+    function _runExits() private {
+        _run(EXITS);
+    }
+
+    /// @dev Runs the called function in a room and ends the call with its answer or its error. Safe because our
+    /// constructor has created the code at `DELIVERY`, governance has chosen the code at `EXITS` like ours, neither can
+    /// change, and both share `SettlementStorage`.
+    function _run(address target) private {
         assembly ("memory-safe") {
             let data := mload(0x40)
             calldatacopy(data, 0, calldatasize())

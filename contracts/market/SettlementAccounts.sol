@@ -31,18 +31,22 @@ abstract contract SettlementAccounts is SettlementLedger, IMarketLedger, ISettle
         if (connection.meterId == 0) revert NoConnectionMeter(account);
         _requireZone(connection.zone);
 
+        // Slots before ours have been or will be settled by the predecessor.
+        uint32 firstSlot =
+            connection.firstSlot > FIRST_SLOT ? connection.firstSlot : FIRST_SLOT.toUint32();
         AccountWord word = AccountWord.wrap(0).withFlag(METERED_FLAGS, true).withFlag(
             AccountWordLib.FLAG_SECURED, SECURITY_DEPOSIT == 0
-        ).withSettledUntil(connection.firstSlot).withCapacityW(connection.ratedExportW);
+        ).withSettledUntil(firstSlot).withCapacityW(connection.ratedExportW);
         accountId = _register(account, connection.zone, word);
-        _members[account].meteredFrom = connection.firstSlot;
+        _members[account].meteredFrom = firstSlot;
     }
 
     /// @inheritdoc ISettlementAccounts
     function joinAsTrader(uint16 zone) external returns (uint24 accountId) {
         _requireZone(zone);
-        accountId =
-            _register(msg.sender, zone, AccountWord.wrap(0).withSettledUntil(_currentSlot()));
+        uint256 current = _currentSlot();
+        uint256 firstSlot = current > FIRST_SLOT ? current : FIRST_SLOT;
+        accountId = _register(msg.sender, zone, AccountWord.wrap(0).withSettledUntil(firstSlot));
     }
 
     /// @inheritdoc ISettlementAccounts
@@ -130,7 +134,7 @@ abstract contract SettlementAccounts is SettlementLedger, IMarketLedger, ISettle
             revert ISettlementFunds.InvalidRecipient(owner);
         }
         if (amount == 0) return;
-        _totals.clearing = (int256(_totals.clearing) - amount.toInt256()).toInt128();
+        _totals.clearing = (int256(_totals.clearing) - amount.toInt256()).toInt112();
         emit ISettlementFunds.RentCredited(owner, amount);
         _credit(owner, amount);
     }

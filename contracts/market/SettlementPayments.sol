@@ -189,7 +189,7 @@ abstract contract SettlementPayments is ZonePrices {
             );
         }
         if (purse.clearing != 0) {
-            _totals.clearing = (int256(_totals.clearing) + purse.clearing).toInt128();
+            _totals.clearing = (int256(_totals.clearing) + purse.clearing).toInt112();
         }
     }
 

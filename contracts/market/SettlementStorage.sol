@@ -11,6 +11,7 @@ import {IEnergyToken} from "../interfaces/IEnergyToken.sol";
 import {IMarketPositions} from "../interfaces/IMarketPositions.sol";
 import {IMeterEnergy} from "../interfaces/IMeterEnergy.sol";
 import {ISettlementAccounts} from "../interfaces/ISettlementAccounts.sol";
+import {ISettlementExits} from "../interfaces/ISettlementExits.sol";
 import {ISettlementFunds} from "../interfaces/ISettlementFunds.sol";
 import {AccountWord} from "../types/AccountWord.sol";
 import {
@@ -21,9 +22,9 @@ import {
 } from "../types/Settlement.sol";
 
 /// @notice Everything `Settlement` stores and all that is fixed when it is deployed, declared in this one place.
-/// @dev Warning: `Settlement` runs the code of `SettlementDelivery` on its own storage. Both inherit exactly this
-/// contract first and declare no state of their own, so their layouts are the same by construction. Never declare
-/// state in another part.
+/// @dev Warning: `Settlement` runs the code of `SettlementDelivery` and `SettlementExits` on its own storage. All inherit
+/// exactly this contract first and declare no state of their own, so their layouts are the same by construction. Never
+/// declare state in another part.
 abstract contract SettlementStorage is AccessManaged, ReentrancyGuardTransient {
     /// @dev Beyond the packed word: what only some settlements touch. One storage slot.
     /// @param defaultedFrom first slot of the stretch that waits for its correction; 0 for none
@@ -70,10 +71,12 @@ abstract contract SettlementStorage is AccessManaged, ReentrancyGuardTransient {
     }
 
     /// @dev One storage slot.
+    /// @param windDownSlot first slot that is void because the market is wound down; 0 while it goes on
     struct Totals {
         uint80 tracked;
-        int128 clearing;
+        int112 clearing;
         uint24 accounts;
+        uint32 windDownSlot;
     }
 
     /// @dev 15 minutes, the imbalance settlement period.
@@ -92,6 +95,8 @@ abstract contract SettlementStorage is AccessManaged, ReentrancyGuardTransient {
     address internal immutable TREASURY;
     uint256 internal immutable SECURITY_DEPOSIT;
     uint256 internal immutable BOND_FLOOR;
+    /// @dev No slot before this is settled here: those are the predecessor's.
+    uint256 internal immutable FIRST_SLOT;
 
     Totals internal _totals;
     mapping(address account => AccountWord) internal _accounts;
@@ -133,5 +138,18 @@ abstract contract SettlementStorage is AccessManaged, ReentrancyGuardTransient {
         TREASURY = addresses.treasury;
         SECURITY_DEPOSIT = parameters.securityDeposit;
         BOND_FLOOR = parameters.bondFloor;
+        if (addresses.predecessor != address(0)) {
+            uint256 slot = ISettlementExits(addresses.predecessor).windDownSlot();
+            if (slot == 0) revert ISettlementExits.StillOpen();
+            FIRST_SLOT = slot;
+        }
+    }
+
+    /// @dev What is fixed at deployment, in one word: code that runs on one storage must agree on it.
+    function _configurationOf(
+        SettlementAddresses memory addresses,
+        SettlementParameters memory parameters
+    ) internal pure returns (bytes32) {
+        return keccak256(abi.encode(addresses, parameters.securityDeposit, parameters.bondFloor));
     }
 }

@@ -30,6 +30,7 @@ struct SettlementParameters {
 /// @param meter verified energies
 /// @param market positions; the only contract that may lock money
 /// @param treasury receives the trading fees
+/// @param predecessor `Settlement` that this one follows on the same meters, being wound down; zero for none
 struct SettlementAddresses {
     address authority;
     address settlementToken;
@@ -37,6 +38,7 @@ struct SettlementAddresses {
     address meter;
     address market;
     address treasury;
+    address predecessor;
 }
 
 /// @notice One account in readable form. Amounts are settlement-token base units.

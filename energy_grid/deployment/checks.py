@@ -86,6 +86,7 @@ def wiring_checks(contracts: Contracts, parameters: Parameters) -> Iterator[Chec
         ("energyToken", "EnergyToken"),
     ):
         yield _getter(contracts.settlement, getter, deployment.address_of(name))
+    yield _getter(contracts.settlement, "exits", deployment.address_of("SettlementExits"))
     yield _getter(contracts.energy_trading, "REGISTER", deployment.address_of("MarketRegister"))
     yield _getter(contracts.energy_trading, "AUCTION_ROOM", deployment.address_of("AuctionRoom"))
     for name in MARKET_ROOMS:

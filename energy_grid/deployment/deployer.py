@@ -44,8 +44,14 @@ _STANDALONE: Final = (
     "WeatherOracle",
     "EnergyAssetNFT",
 )
-_MARKET: Final = ("MarketRegister", "AuctionRoom", "EnergyTrading")
-"""What is deployed after Settlement, each naming those before it."""
+_MARKET: Final = (
+    "SettlementExits",
+    "Settlement",
+    "MarketRegister",
+    "AuctionRoom",
+    "EnergyTrading",
+)
+"""Settlement and the market with their rooms: each names those before it."""
 _AFTER_MARKET: Final = ("PriceOracle", "GridManagement", "Flexibility", "DemandResponse")
 """What names the market; each may name those before it."""
 
@@ -124,63 +130,56 @@ def _deploy_standalone(plan: Plan, journal: Journal, signer: Signer, name: str) 
 def _deploy_market(plan: Plan, journal: Journal, signer: Signer) -> None:
     """Settlement and EnergyTrading name each other for ever: the second's address is foretold.
 
-    Between the two come the rooms of the market, which name Settlement and are named by
-    EnergyTrading. After an interruption EnergyTrading still gets the foretold address if the
-    deployer has sent nothing else since. Otherwise nothing can ever be there: all are new.
+    After an interruption EnergyTrading still gets the foretold address if the deployer has sent
+    nothing else since. Otherwise nothing can ever be there: all are new.
     """
-    settlement = journal.deployment.contracts.get("Settlement")
-    if settlement is not None and _settlement_fits(plan, journal, settlement):
-        foretold = _foretold_market(settlement)
+    first = journal.deployment.contracts.get(_MARKET[0])
+    if first is not None:
+        foretold = _foretold_market(first)
         missing = _missing_of_market(plan, journal, foretold)
         nonce = journal.rpc.nonce(signer.address)
         if not missing or (
-            missing[-1] == _MARKET[-1]
+            missing != [*_MARKET]
             and create_address(signer.address, nonce + len(missing) - 1) == foretold
         ):
-            _deploy_in_order(plan, journal, signer, missing)
+            _deploy_in_order(plan, journal, signer, missing, foretold)
             return
-    journal.save(drop(journal.deployment, "Settlement", *_MARKET))
+    journal.save(drop(journal.deployment, *_MARKET))
     nonce = journal.rpc.nonce(signer.address)
-    addresses = _addresses(journal.deployment)
-    addresses["EnergyTrading"] = create_address(signer.address, nonce + len(_MARKET))
-    arguments = plan.arguments("Settlement", addresses)
-    _deploy(plan, journal, signer, "Settlement", nonce, arguments)
-    _deploy_in_order(plan, journal, signer, _MARKET)
+    foretold = create_address(signer.address, nonce + len(_MARKET) - 1)
+    _deploy_in_order(plan, journal, signer, _MARKET, foretold)
 
 
-def _deploy_in_order(plan: Plan, journal: Journal, signer: Signer, names: Sequence[str]) -> None:
+def _deploy_in_order(
+    plan: Plan, journal: Journal, signer: Signer, names: Sequence[str], foretold: str
+) -> None:
     for name in names:
-        arguments = plan.arguments(name, _addresses(journal.deployment))
+        arguments = _market_arguments(plan, journal, name, foretold)
         nonce = journal.rpc.nonce(signer.address)
         _deploy(plan, journal, signer, name, nonce, arguments)
 
 
 def _missing_of_market(plan: Plan, journal: Journal, foretold: str) -> list[str]:
-    """Rooms and market that are not there as planned, from the first that is not."""
+    """What is not there as planned, from the first that is not."""
     for done, name in enumerate(_MARKET):
         record = journal.deployment.contracts.get(name)
         if record is None or not is_on_chain(record, journal.rpc):
             return list(_MARKET[done:])
         if name == _MARKET[-1] and record.address != foretold:
             return list(_MARKET[done:])
-        arguments = plan.arguments(name, _addresses(journal.deployment))
+        arguments = _market_arguments(plan, journal, name, foretold)
         _refuse_changed_parameters(name, record, plan, arguments)
         if as_json(arguments) != record.arguments:
             return list(_MARKET[done:])
     return []
 
 
-def _settlement_fits(plan: Plan, journal: Journal, record: ContractRecord) -> bool:
-    if not is_on_chain(record, journal.rpc):
-        return False
-    addresses = {**_addresses(journal.deployment), "EnergyTrading": _foretold_market(record)}
-    arguments = plan.arguments("Settlement", addresses)
-    _refuse_changed_parameters("Settlement", record, plan, arguments)
-    return bool(as_json(arguments) == record.arguments)
+def _market_arguments(plan: Plan, journal: Journal, name: str, foretold: str) -> dict[str, object]:
+    return plan.arguments(name, {**_addresses(journal.deployment), "EnergyTrading": foretold})
 
 
-def _foretold_market(settlement: ContractRecord) -> str:
-    return str(next(v for k, v in settlement.arguments.items() if k.strip("_") == "market"))
+def _foretold_market(record: ContractRecord) -> str:
+    return str(next(v for k, v in record.arguments.items() if k.strip("_") == "market"))
 
 
 def _deploy(

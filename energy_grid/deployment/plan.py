@@ -29,6 +29,7 @@ CONTRACT_TYPES: Final[Mapping[str, str]] = {
     "SettlementToken": "MockSettlementToken",
     "EnergyToken": "EnergyToken",
     "SmartMeter": "SmartMeter",
+    "SettlementExits": "SettlementExits",
     "Settlement": "Settlement",
     "MarketRegister": "MarketRegister",
     "AuctionRoom": "AuctionRoom",
@@ -64,6 +65,7 @@ class Plan:
         deployer: account that deploys.
         chain_id: the chain.
         settlement_token: address of an existing token; None deploys the mock.
+        predecessor: Settlement that is wound down and followed by the new one, on the same meters.
     """
 
     parameters: Parameters
@@ -71,6 +73,7 @@ class Plan:
     deployer: str
     chain_id: int
     settlement_token: str | None
+    predecessor: str = NO_ADDRESS
 
     def __post_init__(self) -> None:
         if self.settlement_token is None and self.chain_id not in DEVELOPMENT_CHAIN_IDS:
@@ -103,7 +106,8 @@ class Plan:
     def arguments(self, name: str, addresses: Mapping[str, str]) -> dict[str, Any]:
         """Constructor arguments by name, from the addresses of the contracts before it.
 
-        `addresses` must have `EnergyTrading` for `Settlement`: the address it will get.
+        `addresses` must have `EnergyTrading` for `SettlementExits` and `Settlement`: the address it
+        will get.
         """
         values = self._values(addresses)
         arguments = {}
@@ -127,6 +131,7 @@ class Plan:
             "parameters": p.constructor_tuple(),
             "tickSize": p.tick_size,
             "lotWh": p.lot_wh,
+            "predecessor": self.predecessor,
         }
         if addresses.keys() >= {*FLEXIBILITY_TRUSTS}:
             values["setup"] = (
@@ -140,6 +145,7 @@ class Plan:
             ("meter", "SmartMeter"),
             ("smartMeter", "SmartMeter"),
             ("meters", "SmartMeter"),
+            ("exits", "SettlementExits"),
             ("zones", "Settlement"),
             ("ledger", "Settlement"),
             ("register", "MarketRegister"),

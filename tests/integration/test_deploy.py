@@ -32,7 +32,7 @@ from energy_grid.feeds import Feed, FeedKind, FeedStatus, standard_config
 from energy_grid.units import Zone
 from tests.utils.deploying import deploy_on, test_account
 
-STEPS = 24
+STEPS = 25
 ADMIN = test_account(0).address
 OPERATOR = test_account(1).address
 STANDARD = Path("deployments/parameters/standard.toml")

@@ -31,6 +31,7 @@ from tests.unit.grid_management.stage import (
 )
 from tests.utils.auction_market import LOT_WH, MONDAY, TICK_SIZE, AuctionMarket
 from tests.utils.revm import Refused, Revm
+from tests.utils.settlement import deploy_settlement
 
 N, A, E, B, R = GridState
 OPERATOR, TREASURY, ANNA, BEN = (address(0xE0 + number) for number in range(4))
@@ -55,13 +56,13 @@ class SettledMarket(AuctionMarket):
         self.token = deploy("MockSettlementToken")
         self.energy = deploy("EnergyToken", self.authority.address)
         self.meter = deploy("MockMeterEnergy")
-        self.settlement = deploy(
-            "Settlement",
+        self.settlement = deploy_settlement(
+            self.chain,
             self.authority.address,
             self.token.address,
             self.energy.address,
             self.meter.address,
-            self.chain.address_of_next(3),
+            self.chain.address_of_next(4),
             TREASURY,
             (SECURITY, BOND, (100_000, 900_000, 0, 500_000)),
         )

@@ -19,6 +19,7 @@ from tests.unit.settlement.world import (
     SECURITY_DEPOSIT,
     ZONE,
     World,
+    deploy_settlement,
 )
 
 DAY_SECONDS = 86_400
@@ -35,8 +36,9 @@ def deployed(project: Any, chain: Any, accounts: Any) -> World:
     energy = governor.deploy(project.EnergyToken, authority)
     meter = governor.deploy(project.MockMeterEnergy)
     market = governor.deploy(project.MockMarket)
-    settlement = governor.deploy(
-        project.Settlement,
+    settlement = deploy_settlement(
+        governor,
+        project,
         authority,
         token,
         energy,

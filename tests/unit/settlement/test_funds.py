@@ -22,14 +22,14 @@ from tests.unit.settlement.world import (
     MEMBER_FREE,
     OPERATOR_FREE,
     SECURITY_DEPOSIT,
+    ZERO_ADDRESS,
     ZONE,
     World,
+    deploy_settlement,
     flags,
     money,
     only,
 )
-
-ZERO_ADDRESS = "0x" + "00" * 20
 
 
 def into_arrears(world: World, account: Any) -> int:
@@ -353,8 +353,9 @@ def test_withdraw_security__trader__gets_all(world: World) -> None:
 
 
 def second_settlement(world: World, token: Any) -> Any:
-    settlement = world.governor.deploy(
-        world.project.Settlement,
+    settlement = deploy_settlement(
+        world.governor,
+        world.project,
         world.authority,
         token,
         world.energy,
@@ -451,7 +452,7 @@ def deploy(world: World, **changes: Any) -> Any:
         "parameters": (SECURITY_DEPOSIT, BOND_FLOOR, BOUNDS),
         **changes,
     }
-    return world.governor.deploy(world.project.Settlement, *arguments.values())
+    return deploy_settlement(world.governor, world.project, *arguments.values())
 
 
 def test_deploy__too_many_decimals__reverts(world: World) -> None:

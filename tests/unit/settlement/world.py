@@ -22,6 +22,7 @@ MEMBER_FREE: Final = 100_000_000
 MAX_TRACKED: Final = 2**80 - 1
 BOUNDS: Final = (100_000, 900_000, 0, 500_000)
 MINTER_ROLE: Final = 4
+ZERO_ADDRESS: Final = "0x" + "0" * 40
 
 FLAG_METERED: Final = 1
 FLAG_SECURED: Final = 2
@@ -44,6 +45,14 @@ def money(energy_wh: int, price_per_kwh: int) -> int:
     value, remainder = divmod(energy_wh * price_per_kwh, 1000)
     assert remainder == 0
     return value
+
+
+def deploy_settlement(
+    deployer: Any, project: Any, *values: Any, predecessor: Any = ZERO_ADDRESS
+) -> Any:
+    """A Settlement with its exits, both with the same seven values."""
+    exits = deployer.deploy(project.SettlementExits, *values, predecessor)
+    return deployer.deploy(project.Settlement, *values, predecessor, exits)
 
 
 @dataclass(frozen=True)

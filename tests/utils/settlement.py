@@ -1,0 +1,15 @@
+"""A Settlement on a `Revm`, with the exits it needs."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from tests.utils.revm import Contract, Revm
+
+NO_ADDRESS: Final = "0x" + "0" * 40
+
+
+def deploy_settlement(chain: Revm, *values: Any, predecessor: str = NO_ADDRESS) -> Contract:
+    """Two deployments, `SettlementExits` first, with the same seven values."""
+    exits = chain.deploy("SettlementExits", *values, predecessor)
+    return chain.deploy("Settlement", *values, predecessor, exits.address)
