@@ -22,12 +22,14 @@ _OUTPUT: Final = re.compile(r"0x([0-9a-f]*)")
 
 
 class Refused(Exception):
-    """A call reverted; `name` and `arguments` are those of the contract's error."""
+    """A call reverted; `name` and `arguments` are those of the contract's error,
+    `data` is what came back."""
 
     def __init__(self, error: DecodedError) -> None:
         super().__init__(str(error))
         self.name = error.name
         self.arguments = dict(error.arguments)
+        self.data = error.data
 
 
 class Revm:
