@@ -11,8 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
-from math import ceil, floor
 from typing import Any
 
 import pytest
@@ -20,12 +18,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from energy_grid.artifacts import Artifacts
+from tests.utils.buckets import NEVER, ModelBucket
 from tests.utils.revm import Contract, Refused, Revm
 
 HOUR = 3_600
 DAY = 24 * HOUR
 START = 1_900_000_000
-NEVER = 2**256 - 1
 FREEZE = (72 * HOUR, 30 * DAY)
 CALLER = "0x00000000000000000000000000000000000000c1"
 
@@ -39,32 +37,6 @@ class Look:
     time_until: int
     is_taken: bool
     word: int
-
-
-class ModelBucket:
-    """A bucket as a fraction: what is in debt, exactly."""
-
-    def __init__(self) -> None:
-        self.debt = Fraction(0)
-        self.at = 0
-
-    def debt_at(self, capacity: int, period: int, at: int) -> Fraction:
-        """Seconds of debt become an amount again at the rate of the limits."""
-        return max(Fraction(0), self.debt - Fraction(max(0, at - self.at) * capacity, period))
-
-    def step(self, at: int, amount: int, capacity: int, period: int) -> tuple[int, int, int, bool]:
-        """Look, then take if there is enough."""
-        debt = self.debt_at(capacity, period, at)
-        available = max(0, floor(capacity - debt))
-        wait = NEVER
-        if amount == 0:
-            wait = 0
-        elif amount <= capacity:
-            missing = debt - (capacity - amount)
-            wait = max(0, ceil(missing * period / capacity))
-        if amount <= available:
-            self.debt, self.at = debt + amount, max(at, self.at)
-        return available, ceil(debt), wait, amount <= available
 
 
 @pytest.fixture(scope="module")

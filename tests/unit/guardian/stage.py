@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from enum import IntEnum
 from typing import Any, Final
 
@@ -29,7 +30,8 @@ GUARDIAN_ROLE, BREAKER_ROLE, GRID_ROLE, WATCH_ROLE, VETO_ROLE = 1, 6, 7, 10, 11
 WATCHER, SAFE, OPERATOR, STRANGER = (
     to_checksum_address(n.to_bytes(20, "big")) for n in (0xA7, 0x5AFE, 0x0B, 0x57)
 )
-LIMITS: Final = preset_limits(GridPreset.EN_50160_50HZ, 230_000)
+LIMITS: Final = replace(preset_limits(GridPreset.EN_50160_50HZ, 230_000), halt_seconds=HOUR)
+"""Breakers that halt for as long as they may."""
 BACKUP: Final = Feed(FeedKind.DEMAND, Zone(OTHER_ZONE))
 """Fallback of the zone's demand."""
 NEVER_SLOT: Final = 2**28 - 1

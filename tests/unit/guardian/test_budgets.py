@@ -115,7 +115,7 @@ def test_halt_zone__grid_management_halts_longer__pays_for_all_of_it(stage: Guar
     """Else a halt of one second would stop a zone for as long as a breaker keeps an hour of it."""
     stage.escalate(stage.now + 1, GridState.EMERGENCY)
     breaker_until = stage.halted_until()
-    assert breaker_until == stage.now + 30 * 60
+    assert breaker_until == stage.now + HOUR
     stage.renew(Power.TRADING, ZONE)
     stage.wait(60)
 
@@ -138,7 +138,7 @@ def test_halt_zone__a_breaker_prolongs_it__that_was_paid_for(stage: GuardianStag
     stage.management.send(STRANGER, "updateGridState", ZONE)
 
     halt = stage.market.ask("haltOf", ZONE)
-    assert halt.expiresAt == stage.now + 30 * 60
+    assert halt.expiresAt == stage.now + HOUR
     assert halt.toSlot == slot + 200
     assert halt.expiresAt <= paid_until
 
