@@ -99,8 +99,8 @@ interface IPriceOracle {
     error PriceBoundsInvalid(uint256 floorBps, uint256 capBps);
     /// @notice An auction moves the base by 1 to 5,000 bps.
     error AlphaInvalid(uint256 given, uint256 allowed);
-    /// @notice Full volume is at least 1 Wh.
-    error FullVolumeZero();
+    /// @notice Full volume is 1 kWh to 1 TWh: less would let crumbs of trade move the base.
+    error FullVolumeInvalid(uint256 given, uint256 lowest, uint256 highest);
     /// @notice A clock is at most 56 quarter hours from UTC.
     error OffsetInvalid(int256 given, int256 allowed);
     /// @notice A table is used once it has all 336 words.

@@ -46,7 +46,8 @@ interface ISealedAuction is ICoupledVerification {
 
     /// @notice The price range must be int32 numbers, rise, and be a whole number of order ticks.
     error PriceGridInvalid(int256 lowestPrice, int256 highestPrice, uint256 orderTick);
-    /// @notice A clock needs an interval, sessions and time to clear, and a first gate in the future.
+    /// @notice A clock needs an interval of at most 7 days, sessions, at most a day to clear, and a first gate in the future
+    /// and at most a year ahead.
     error ClockInvalid(SealedClock given, uint256 earliestGate);
     /// @notice No such market.
     error UnknownMarket(uint256 given, uint256 allowed);

@@ -35,6 +35,9 @@ contract SealedAuction is ISealedAuction, CoupledVerification, SealedResults, Ac
     uint256 private constant BORDER_BYTES = 4;
     /// @dev Of a seal's word: the ring's tag takes the place of the digest's lowest 32 bits.
     uint256 private constant TAG_BITS = 32;
+    uint256 private constant MAX_LEAD = 365 days;
+    uint256 private constant MAX_GATE_INTERVAL = 7 days;
+    uint256 private constant MAX_CLEARING_TIME = 1 days;
 
     /* IMMUTABLES */
 
@@ -108,8 +111,10 @@ contract SealedAuction is ISealedAuction, CoupledVerification, SealedResults, Ac
     /// @inheritdoc ISealedAuction
     function openMarket(SealedClock calldata clock) external restricted returns (uint32 market) {
         if (
-            clock.firstGate <= block.timestamp || clock.gateInterval == 0
+            clock.firstGate <= block.timestamp || clock.firstGate > block.timestamp + MAX_LEAD
+                || clock.gateInterval == 0 || clock.gateInterval > MAX_GATE_INTERVAL
                 || clock.sessionsPerGate == 0 || clock.clearingTime == 0
+                || clock.clearingTime > MAX_CLEARING_TIME
         ) revert ClockInvalid(clock, block.timestamp + 1);
         market = ++marketCount;
         _markets[market] = Market({

@@ -18,6 +18,8 @@ abstract contract PriceRules is PriceStorage {
     uint256 private constant LEAST_FACTOR_BPS = 1_000; // 10 %
     uint256 private constant MOST_FACTOR_BPS = 50_000; // 500 %
     uint256 private constant MAX_ALPHA_BPS = 5_000; // 50 %
+    uint256 private constant LEAST_FULL_VOLUME_WH = 1_000; // 1 kWh
+    uint256 private constant MOST_FULL_VOLUME_WH = 1e12; // 1 TWh
     int256 private constant MAX_OFFSET_SLOTS = 56; // 14 hours
 
     /* RESTRICTED FUNCTIONS: GOVERNANCE */
@@ -159,7 +161,11 @@ abstract contract PriceRules is PriceStorage {
         if (formula.alphaBps == 0 || formula.alphaBps > MAX_ALPHA_BPS) {
             revert IPriceOracle.AlphaInvalid(formula.alphaBps, MAX_ALPHA_BPS);
         }
-        if (formula.fullVolumeWh == 0) revert IPriceOracle.FullVolumeZero();
+        if (formula.fullVolumeWh < LEAST_FULL_VOLUME_WH || formula.fullVolumeWh > MOST_FULL_VOLUME_WH) {
+            revert IPriceOracle.FullVolumeInvalid(
+                formula.fullVolumeWh, LEAST_FULL_VOLUME_WH, MOST_FULL_VOLUME_WH
+            );
+        }
         int256 offset = formula.utcOffsetSlots;
         if (offset < -MAX_OFFSET_SLOTS || offset > MAX_OFFSET_SLOTS) {
             revert IPriceOracle.OffsetInvalid(offset, MAX_OFFSET_SLOTS);

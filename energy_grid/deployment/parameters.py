@@ -323,7 +323,7 @@ def _read_formula(reader: _Reader) -> Formula:
         floor_bps=bps("floor", 1, BPS),
         cap_bps=bps("cap", BPS, 65_535),
         alpha_bps=bps("alpha", 1, BPS // 2),
-        full_volume_wh=reader.number("price.full_volume_wh", 2**64 - 1, lowest=1),
+        full_volume_wh=reader.number("price.full_volume_wh", 10**12, lowest=1_000),
         normal_demand_w=reader.number("price.normal_demand_w", 2**48 - 1),
         normal_supply_w=reader.number("price.normal_supply_w", 2**48 - 1),
     )

@@ -45,7 +45,8 @@ def refusal(stage: PricedMarket, function: str, *arguments: Any) -> tuple[str, d
         ({"lowest_factor_bps": 10_001}, "FactorBoundsInvalid"),
         ({"highest_factor_bps": 9_999}, "FactorBoundsInvalid"),
         ({"highest_factor_bps": 50_001}, "FactorBoundsInvalid"),
-        ({"full_volume_wh": 0}, "FullVolumeZero"),
+        ({"full_volume_wh": 999}, "FullVolumeInvalid"),
+        ({"full_volume_wh": 10**12 + 1}, "FullVolumeInvalid"),
         ({"table_id": 7}, "TableIncomplete"),
     ],
 )

@@ -5,7 +5,7 @@ constructor
 └── else: grid readable
 openMarket
 ├── not the governor: AccessManagedUnauthorized
-├── gate in the past, no interval, no sessions, no time: ClockInvalid
+├── gate in the past, no interval, no sessions, no time, too much of any: ClockInvalid
 └── else: MarketOpened, clock readable, gates by arithmetic
 commit
 ├── not a committer: AccessManagedUnauthorized
@@ -86,6 +86,9 @@ def test_open_market__not_the_governor__reverts(chain: SealedChain) -> None:
         (FIRST_GATE, 0, 1, 600),
         (FIRST_GATE, 3_600, 0, 600),
         (FIRST_GATE, 3_600, 1, 0),
+        (OPENED_AT + 365 * 86_400 + 1, 3_600, 1, 600),
+        (FIRST_GATE, 7 * 86_400 + 1, 1, 600),
+        (FIRST_GATE, 3_600, 1, 86_401),
     ],
 )
 def test_open_market__clock_cannot_be__reverts(
