@@ -1,7 +1,7 @@
 """I-39, the first half: whatever is decided, each value stays within its bounds in code.
 
-A row a value: the lowest and the highest are taken, one less and one more are refused by name. Whatever
-governance may call stands in the table or, with a reason, in the list of what has nothing to bound.
+A row a value: the lowest and the highest are taken, one less and one more are refused by name.
+Whatever governance may call stands in the table or, with a reason, among what needs no bounds.
 """
 
 from __future__ import annotations
