@@ -1,4 +1,4 @@
-"""Rate limits (`LinearBuckets`) against exact fractions of a slow model.
+"""I-43: rate limits (`LinearBuckets`) against exact fractions of a slow model.
 
 - round trip: a full bucket is zero; what was taken and when stands in its word;
 - refill is linear and exact: nothing is lost or gained by looking or taking in between;

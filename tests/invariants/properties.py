@@ -35,6 +35,14 @@ ELSEWHERE = {
     "::test_i28__any_values_and_actions__state_follows_ok_values_only",
     "I-29": "tests/differential/test_flexibility.py"
     "::test_i29__any_actions__paid_within_the_reduction_once_and_from_a_full_budget",
+    "I-39": "tests/unit/governance/test_bounds.py"
+    "::test_i39__on_a_bound_and_one_beyond__taken_and_refused",
+    "I-40": "tests/unit/governance/test_machine.py"
+    "::test_i40__any_actions__decided_waited_for_and_voted_by_past_balances",
+    "I-42": "tests/unit/guardian/test_machine.py"
+    "::test_i42__any_actions__held_for_a_while_and_never_for_ever",
+    "I-43": "tests/differential/test_linear_buckets.py"
+    "::test_i43__any_takes__used_within_capacity_and_splitting_gains_nothing",
 }
 """Due ids whose living test is a test of its own, not a step of the machine."""
 
