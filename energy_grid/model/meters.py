@@ -104,7 +104,7 @@ class Meter:
     def require_active(self) -> None:
         """Refuse a meter that is quarantined or removed."""
         if self.status is not MeterStatus.ACTIVE:
-            raise Refused("MeterNotActive", meterId=self.meter_id, status=self.status.name)
+            raise Refused("MeterNotActive", meterId=self.meter_id, status=self.status.value)
 
 
 def slot_cap_wh(rated_w: int) -> int:
@@ -165,14 +165,14 @@ class MeterRegistry:
         """Remove a meter for ever; what it measured stays on record."""
         meter = self.meter(meter_id)
         if meter.status is MeterStatus.DEACTIVATED:
-            raise Refused("MeterNotActive", meterId=meter_id, status=meter.status.name)
+            raise Refused("MeterNotActive", meterId=meter_id, status=meter.status.value)
         meter.status = MeterStatus.DEACTIVATED
 
     def release(self, meter_id: int, now: int) -> None:
         """End a quarantine: conflicts up to now are judged."""
         meter = self.meter(meter_id)
         if meter.status is not MeterStatus.QUARANTINED:
-            raise Refused("MeterNotQuarantined", meterId=meter_id, status=meter.status.name)
+            raise Refused("MeterNotQuarantined", meterId=meter_id, status=meter.status.value)
         meter.status = MeterStatus.ACTIVE
         meter.released_at = now
 

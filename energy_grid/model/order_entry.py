@@ -120,7 +120,7 @@ class OrderEntry(Collars):
 
     def _replace_one(self, account: Account, record: Record, quote: Quote, now: int) -> int:
         if not quote.is_for(record.product) or quote.side is not record.side:
-            raise Refused("ReplacementDiffers", orderId=record.order_id, quote=quote)
+            raise Refused("ReplacementDiffers", orderId=record.order_id)
         product, expires_at = self._accepted(quote, record.product.zone, now)[1:]
         quantity = quote.lots + record.filled_lots
         if quantity >= MAX_RECORD_LOTS:

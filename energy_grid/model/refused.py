@@ -9,7 +9,7 @@ class Refused(Exception):
     Attributes:
         error_name: Name of the custom error with which the contract reverts for the same reason.
         facts: The values that decided, by the names the contract's error gives them where it has
-            them. For people and logs; lock-step tests compare the name alone.
+            them. Lock-step tests compare those; others are for people and logs.
     """
 
     def __init__(self, error_name: str, **facts: object) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from energy_grid.abi import Event
@@ -20,13 +20,17 @@ Request = tuple[Contract, str, tuple[Any, ...]]
 
 @dataclass(frozen=True)
 class Receipt:
-    """What became of a transaction; a run of settled slots is one event a slot."""
+    """What became of a transaction; a run of settled slots is one event a slot.
+
+    `reason` has the arguments of the error.
+    """
 
     error: str | None
     detail: str
     events: list[Event]
     gas_used: int
     mined_at: int = 0
+    reason: Mapping[str, Any] = field(default_factory=dict)
 
     def named(self, name: str) -> list[Event]:
         """Events of one kind."""
@@ -92,7 +96,7 @@ class Chain:
             return Receipt(None, "", events, gas_used, self.now)
         reason = self._why(str(raw["transactionHash"]))
         error = contract.decode_error(reason)
-        return Receipt(error.name or "unknown", str(error), [], gas_used, self.now)
+        return Receipt(error.name or "unknown", str(error), [], gas_used, self.now, error.arguments)
 
     def _why(self, transaction_hash: str) -> bytes:
         trace = self.rpc.call(

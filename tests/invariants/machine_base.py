@@ -50,6 +50,7 @@ class MachineBase(RuleBasedStateMachine):
         self.unchecked = True
         self.orders: list[int] = []
         self.started_at = self.world.chain.now
+        self.world.judged.clear()
         self.before: Seen | None = None
         self._seen: Seen | None = observe(self.world, self.touched)
 
@@ -70,6 +71,7 @@ class MachineBase(RuleBasedStateMachine):
         self.touched = Touched()
         self.receipts = []
         self.world.signed.clear()
+        self.world.judged.clear()
         self.actors_of_step = {self.world.address(name) for name in names}
 
     def note(self, receipt: Receipt) -> Receipt:

@@ -19,7 +19,8 @@ from energy_grid.products import Product
 from energy_grid.units import BPS, TICK_MULTIPLE, WH_PER_KWH
 from tests.invariants.machine_auction_properties import lock_changes
 from tests.invariants.machine_base import ACTORS, seeds
-from tests.invariants.machine_certificates import CertificateProperties
+from tests.invariants.machine_conditions import ConditionProperties
+from tests.invariants.machine_replay import EVERY
 from tests.invariants.properties import checks
 
 MAX_FEE_BPS = 100
@@ -30,7 +31,7 @@ STATUS_ORDER = {1: 0, 2: 1, 3: 2, 4: 2, 5: 3}
 ACTIVE, FILLED, CANCELLED = 0, 1, 2
 
 
-class Properties(CertificateProperties):
+class Properties(ConditionProperties):
     """Bookkeeping from events alone, and the checks on it."""
 
     def __init__(self) -> None:
@@ -55,6 +56,7 @@ class Properties(CertificateProperties):
             return  # the rule found nothing to do
         self.unchecked = False
         self.chain_and_model_agree()
+        self.i45_calls_succeed_exactly_when_their_conditions_hold()
         self.follow_auctions()
         self.i01_settlement_holds_what_it_owes()
         self.i02_ledgers_add_up_to_what_was_deposited()
@@ -79,6 +81,16 @@ class Properties(CertificateProperties):
         self.i31_readings_are_signed_single_and_equivocation_quarantines()
         self.i32_readings_are_aligned_in_time_and_physical()
         self.i33_i34_slots_add_up_to_the_registers_and_never_change()
+
+    def teardown(self) -> None:
+        """At the end of an example: whoever read the logs knows it all."""
+        cls = type(self)
+        cls.examples += 1
+        try:
+            if cls.examples % EVERY == 0:
+                self.i46_events_rebuild_the_state()
+        finally:
+            super().teardown()
 
     # --- what happened in the step ---
 

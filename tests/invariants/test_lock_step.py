@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.invariants.machine import LockStepMachine
+from tests.invariants.machine_conditions import JUDGED_FUNCTIONS, judged_functions
 from tests.invariants.properties import DUE, facts_checked
 from tests.invariants.world import World
 
@@ -38,3 +39,5 @@ def test_model_and_chain__random_sequences__agree_at_every_step(world: World) ->
     assert LockStepMachine.steps >= MIN_STEPS
     idle = [property_id for property_id in DUE if not facts_checked[property_id]]
     assert not idle, f"never had anything to check: {idle}"
+    judged = judged_functions(world.outcomes)
+    assert len(judged) >= JUDGED_FUNCTIONS, f"succeeded and refused: {list(judged)}"

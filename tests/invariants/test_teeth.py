@@ -11,9 +11,12 @@ from typing import Any
 
 import pytest
 
+from energy_grid.model.refused import Refused
 from energy_grid.products import Product
+from tests.invariants import machine_replay
 from tests.invariants.chain import Receipt
 from tests.invariants.machine import LockStepMachine
+from tests.invariants.machine_base import MachineBase
 from tests.invariants.properties import DUE
 from tests.invariants.world import World
 
@@ -46,7 +49,11 @@ def machine(world: World) -> Iterator[Machine]:
     else:
         pytest.fail("no seed leads to a trade that is settled at once")
     yield running
-    running.teardown()
+    MachineBase.teardown(running)
+
+
+def refuse(error_name: str, **facts: int) -> None:
+    raise Refused(error_name, **facts)
 
 
 def doctor_event(machine: Machine, name: str, **change: Any) -> None:
@@ -254,6 +261,29 @@ def i34(machine: Machine, _patch: Any) -> None:
     for key, (import_wh, export_wh, quality) in list(machine.final.items()):
         machine.final[key] = (import_wh + 1, export_wh, quality)
     machine.i33_i34_slots_add_up_to_the_registers_and_never_change()
+
+
+def i45(machine: Machine, _patch: Any) -> None:
+    machine.note(
+        machine.world.both(
+            machine.world.address("trader"),
+            machine.world.settlement,
+            "withdraw",
+            2**60,
+            model=lambda _m: refuse("InsufficientFree", needed=2**60 - 1),
+        )
+    )
+    machine.i45_calls_succeed_exactly_when_their_conditions_hold()
+
+
+def i46(machine: Machine, patch: pytest.MonkeyPatch) -> None:
+    truth = machine_replay.events_with_times
+    patch.setattr(
+        machine_replay,
+        "events_with_times",
+        lambda world: [one for one in truth(world) if one[0].name != "SlotsSettled"],
+    )
+    machine.i46_events_rebuild_the_state()
 
 
 BITES = {

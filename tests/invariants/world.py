@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -91,6 +91,22 @@ TRADERS = ("trader", "broker")
 OPERATORS = ("operator", "island operator")
 
 
+@dataclass(frozen=True)
+class Judgement:
+    """A call as the model foresaw it and as the chain answered it; no error means success.
+
+    Attributes:
+        facts: what the model says decided, by name.
+        reason: the arguments of the chain's error.
+    """
+
+    function: str
+    expected: str | None
+    found: str | None
+    facts: Mapping[str, Any]
+    reason: Mapping[str, Any]
+
+
 @dataclass
 class World:
     """Chain and model side by side."""
@@ -103,6 +119,7 @@ class World:
     keys: dict[str, bytes] = field(default_factory=dict)
     signed: dict[tuple[int, ...], set[str]] = field(default_factory=dict)
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
+    judged: list[Judgement] = field(default_factory=list)
 
     # --- acting in both ---
 
@@ -138,6 +155,8 @@ class World:
         self.outcomes[(function, receipt.error or "done")] += 1
         self.outcomes.update(("event", event.name) for event in receipt.events)
         expected = refusal.error_name if refusal else None
+        facts = refusal.facts if refusal else {}
+        self.judged.append(Judgement(function, expected, receipt.error, facts, receipt.reason))
         assert receipt.error == expected, (
             f"{contract.name}.{function} by {self.name_of(sender)}: the model says "
             f"{refusal or 'yes'}, the chain says {receipt.detail or 'yes'}"

@@ -349,3 +349,12 @@ def test_gaming__wash_up_against_down__never_both(stage: FlexStage) -> None:
     request_id = stage.request(2_000, FROM, TO, direction=Direction.DOWN)
     with refused("ZoneBusy"):
         stage.flex.send(OPERATOR, "allocate", request_id, PRICE)
+
+
+def test_settle__request_unknown_or_not_allocated__refused(stage: FlexStage) -> None:
+    request_id = stage.request(1_000, FROM, TO, allocate_from=stage.chain.now + 60)
+
+    with refused("UnknownRequest", requestId=request_id + 1):
+        stage.settle(request_id + 1)
+    with refused("RequestNotAllocated", requestId=request_id):
+        stage.settle(request_id)

@@ -142,3 +142,10 @@ def test_full_book__newcomer_evicts_the_dearest_only(stage: FlexStage) -> None:
     request_id = stage.call(498_500, FROM, FROM + 1, 399_999)
     assert stage.flex.ask("requestOf", request_id).participants == 499
     assert stage.flex.ask("requestOf", request_id).acceptedW == 498_500
+
+
+def test_deposit__more_than_the_escrow_holds__refused(stage: FlexStage) -> None:
+    stage.pay_in(ANYBODY, 2**80 - 1)
+
+    with refused("FlexEscrowFull", given=2**80, allowed=2**80 - 1):
+        stage.pay_in(ANYBODY, 1)

@@ -304,3 +304,18 @@ def test_release_stake__window_not_over__refused(stage: FlexStage) -> None:
     assert stage.flex.send(ANYBODY, "releaseStake", offer_id) == stake_of(1_000, 8)
     assert stage.flex.send(ANYBODY, "releaseStake", offer_id) == 0
     stage.require_balanced()
+
+
+def test_place_offer__resource_behind_no_meter__refused(stage: FlexStage) -> None:
+    home = stage.home()
+    number = stage.world.send(GOVERNOR, "addResource", home.owner, ZONE, 0, 20_000, 20_000)
+    offer = (number, Direction.UP, 1_000, 1, FROM, TO, 0)
+
+    with refused("ResourceWithoutMeter", resourceId=number):
+        stage.flex.send(home.owner, "placeOffer", offer)
+
+
+@pytest.mark.parametrize("function", ["removeOffer", "releaseStake"])
+def test_offer__never_placed__refused(stage: FlexStage, function: str) -> None:
+    with refused("UnknownOffer", offerId=7):
+        stage.flex.send(ANYBODY, function, 7)

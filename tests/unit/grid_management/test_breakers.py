@@ -199,17 +199,18 @@ def test_update__little_gas__never_a_state_without_its_halt(stage: GridStage) ->
     """A caller who is mean with gas gets nothing or both."""
     stage.chain.at(stage.chain.now + 60)
     stage.say(frequency_millihz=EMERGENCY_MILLIHZ)
-    outcomes = set()
+    outcomes, reasons = set(), set()
     for gas in range(30_000, 700_000, 10_000):
         snapshot = stage.chain.snapshot()
         try:
             stage.grid.send(ANYBODY, "updateGridState", ZONE, gas=gas)
-            outcomes.add((stage.state(), stage.halt()[0]))
-        except Refused:
-            outcomes.add((stage.state(), stage.halt()[0]))
+        except Refused as refused:
+            reasons.add(refused.name)
+        outcomes.add((stage.state(), stage.halt()[0]))
         stage.chain.revert(snapshot)
 
     assert outcomes == {(N, 0), (E, BOTH)}
+    assert reasons == {"", "GasTooLow"}
 
 
 # --- Lines ---

@@ -218,6 +218,7 @@ def test_release__only_after_a_day_of_silence(stage: GridStage) -> None:
     stage.chain.at(silent_at - 1)
     with pytest.raises(Refused) as refused:
         stage.grid.send(GOVERNOR, "releaseZone", ZONE)
+    assert refused.value.name == "OracleNotSilent"
     assert refused.value.arguments == {"earliest": silent_at}
     assert stage.update() is B
 

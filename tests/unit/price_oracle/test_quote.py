@@ -155,19 +155,16 @@ def test_quote__stability_source_burns_all_gas__missing(stage: PricedMarket) -> 
 def test_quote__caller_starves_the_stability_source__refused(stage: PricedMarket) -> None:
     stage.feed(100_000, 100_000, 100_000)
     score_source(stage).send(ANYBODY, "set", words(4_000, 0, 0), False)
-    data = stage.oracle.abi.encode("quote", ZONE)
-    outcomes = set()
+    outcomes: set[str | int] = set()
     for gas in range(60_000, 420_000, 7_000):
         snapshot = stage.chain.snapshot()
         try:
-            answer = stage.chain._evm.message_call(
-                ANYBODY, stage.oracle.address, calldata=data, gas=gas
-            )
-            outcomes.add(int.from_bytes(answer[32:64]) & NO_SCORE)
-        except RuntimeError:
-            outcomes.add("refused")
+            answer = stage.oracle.send(ANYBODY, "quote", ZONE, gas=gas)
+            outcomes.add(answer[1] & NO_SCORE)
+        except Refused as refused:
+            outcomes.add(refused.name)
         stage.chain.revert(snapshot)
-    assert outcomes == {"refused", 0}, "never quoted as if the source were broken"
+    assert outcomes == {"TooLittleGas", 0}, "never quoted as if the source were broken"
 
 
 # --- base -----------------------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""Properties every token of the market keeps."""
