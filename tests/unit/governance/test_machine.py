@@ -10,6 +10,7 @@ Beside a model that knows a proposal's life and each account's votes at each sec
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections import Counter
 from dataclasses import dataclass, field
@@ -131,6 +132,9 @@ class GovernanceMachine(RuleBasedStateMachine):
             return Status.SUCCEEDED
         return Status.DEFEATED
 
+    def ready_at(self) -> int:
+        return self.now + self.delay
+
     def pick(self, number: int) -> Life | None:
         """Mostly one that can still become something."""
         going = [one for one in self.lives if one.end is None]
@@ -222,14 +226,17 @@ class GovernanceMachine(RuleBasedStateMachine):
         self.reached["votes"] += weight > 0
         self.reached["moved"] += weight != self.votes_now()[voter]
 
-    @rule(number=picks)
-    def most_agree(self, number: int) -> None:
-        """Most vote for a proposal once they can."""
+    @rule(number=picks, against=st.sampled_from((None, None, *PEOPLE)), moves=st.booleans())
+    def most_agree(self, number: int, against: str | None, moves: bool) -> None:
+        """Most vote for a proposal once they can, some hand on their tokens before they do."""
         life = self.pick(number)
-        if life is not None and self.status(life) in (Status.PENDING, Status.ACTIVE):
-            self.stage.chain.at(max(self.now, life.snapshot + 1))
-            for voter in PEOPLE[: 2 + number % 3]:
-                self.cast(life, voter, Support.FOR)
+        if life is None or self.status(life) not in (Status.PENDING, Status.ACTIVE):
+            return
+        self.stage.chain.at(max(self.now, life.snapshot + 1))
+        for voter, other in itertools.pairwise(PEOPLE[: 3 + number % 3]):
+            if moves:
+                self.transfer(voter, other, 4)
+            self.cast(life, voter, Support.AGAINST if voter == against else Support.FOR)
 
     @rule(number=picks, by=people)
     def cancel(self, number: int, by: str) -> None:
@@ -253,7 +260,7 @@ class GovernanceMachine(RuleBasedStateMachine):
         may = self.status(life) is Status.SUCCEEDED
         assert self.attempt(self.stage.governor, STRANGER, "queue", *life.proposal.hashed) == may
         if may:
-            life.ready_at = self.now + self.delay
+            life.ready_at = self.ready_at()
             self.reached["queued"] += 1
 
     @rule(number=picks, is_direct=st.booleans())
