@@ -22,6 +22,7 @@ from tests.unit.asset_nft.stage import (
 )
 from tests.utils.auction_market import LOT_WH, TERMS, TICK_SIZE
 from tests.utils.revm import Contract
+from tests.utils.settlement import deploy_settlement
 
 BOB, CAROL, DAVE, MANAGER = Person("bob"), Person("carol"), Person("dave"), Person("manager")
 OPERATOR: Final = "0x00000000000000000000000000000000000000e1"
@@ -55,13 +56,13 @@ class ShareStage(AssetStage):
         deploy, manager = self.chain.deploy, self.manager
         self.token = deploy(*token)
         self.energy = deploy("EnergyToken", manager.address)
-        self.settlement = deploy(
-            "Settlement",
+        self.settlement = deploy_settlement(
+            self.chain,
             manager.address,
             self.token.address,
             self.energy.address,
             self.meters.address,
-            self.chain.address_of_next(3),
+            self.chain.address_of_next(4),
             TREASURY,
             (SECURITY, BOND, (100_000, 900_000, 0, 500_000)),
         )

@@ -1,0 +1,1 @@
+"""Calls that leave the contracts, and what comes back through them."""
