@@ -142,7 +142,11 @@ def _money(facts: ChainFacts) -> list[Residual]:
             matched + facts.paid_in_auctions - cost,
         ),
         Residual(Kind.MONEY, "clearing account after settlement", facts.clearing),
-        Residual(Kind.MONEY, "trading fees - balance of the treasury", fees - facts.treasury_free),
+        Residual(
+            Kind.MONEY,
+            "trading fees - balance and withdrawals of the treasury",
+            fees - facts.treasury_free - facts.treasury_withdrawn,
+        ),
         Residual(
             Kind.MONEY,
             "still locked after settlement",

@@ -66,6 +66,7 @@ class ChainFacts:
         states: `accountState` of each account.
         treasury: account that receives trading fees.
         treasury_free: its balance.
+        treasury_withdrawn: what it has taken out, by events.
         zone_bonds: bonds of the zones' operators together.
         clearing: balance of the clearing account.
         tracked_total: deposits less withdrawals, by the contract.
@@ -88,6 +89,7 @@ class ChainFacts:
     states: dict[str, Any]
     treasury: str
     treasury_free: int
+    treasury_withdrawn: int
     zone_bonds: int
     clearing: int
     tracked_total: int
@@ -142,17 +144,19 @@ def read_facts(chain: Chain, zones: Sequence[int]) -> ChainFacts:
     deposits: dict[str, int] = dict.fromkeys(accounts, 0)
     for event in settlement.events("Deposited"):
         deposits[event.account] += event.amount
+    withdrawals = settlement.events("Withdrawn")
     return ChainFacts(
         accounts=accounts,
         states=dict(zip(accounts, states, strict=True)),
         treasury=treasury,
         treasury_free=int(settlement.call("accountState", treasury).free),
+        treasury_withdrawn=sum(one.amount for one in withdrawals if one.account == treasury),
         zone_bonds=sum(int(settlement.call("zoneState", zone).bond) for zone in zones),
         clearing=int(settlement.call("clearing")),
         tracked_total=int(settlement.call("trackedTotal")),
         token_balance=int(token.call("balanceOf", settlement.address)),
         deposits=deposits,
-        withdrawn=_sum(settlement, "Withdrawn", "amount"),
+        withdrawn=sum(one.amount for one in withdrawals),
         slots=tuple(spread(settlement.events("SlotsSettled"))),
         trades=tuple(_trade(event) for event in trading.events("OrdersMatched")),
         auctions=read_auctions(trading, zones),

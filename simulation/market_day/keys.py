@@ -37,6 +37,7 @@ class DayKeys:
         engine: clears, matches and relays signed orders; the trading engine has its key.
         keeper: settles and claims certificates.
         relayer: pays for the readings that the bridge sends.
+        treasurers: owners of the Safe that receives the trading fees; they sign, and send nothing.
         members: one for each home.
     """
 
@@ -45,6 +46,7 @@ class DayKeys:
     engine: LocalAccount
     keeper: LocalAccount
     relayer: LocalAccount
+    treasurers: tuple[LocalAccount, ...]
     members: tuple[LocalAccount, ...]
 
     @classmethod
@@ -56,11 +58,12 @@ class DayKeys:
             engine=key_of(seed, "engine"),
             keeper=key_of(seed, "keeper"),
             relayer=key_of(seed, "relayer"),
+            treasurers=tuple(key_of(seed, "treasurer", number) for number in range(1, 4)),
             members=tuple(key_of(seed, "member", number) for number in range(1, homes + 1)),
         )
 
     def everybody(self) -> tuple[LocalAccount, ...]:
-        """All accounts."""
+        """All accounts that send transactions."""
         services = (self.governor, self.engine, self.keeper, self.relayer)
         return (*services, *self.operators.values(), *self.members)
 

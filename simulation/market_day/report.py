@@ -23,6 +23,7 @@ from simulation.market_day.market_report import (
 from simulation.market_day.options import Options
 from simulation.market_day.residuals import Kind, Residual, total
 from simulation.market_day.trading import Member
+from simulation.market_day.treasury import Withdrawal
 from simulation.physics.day import PhysicalDay
 
 _RATIO_DIGITS: Final = 4
@@ -117,6 +118,7 @@ class DayReport:
     operator_income: int
     network_fees: int
     trading_fees: int
+    treasury: Withdrawal
     tariffs: Mapping[int, Tariff]
     unit_digits: int
 
@@ -171,6 +173,7 @@ class DayReport:
             "operator_income_units": self.operator_income,
             "network_fee_units": self.network_fees,
             "trading_fee_units": self.trading_fees,
+            "treasury": _fields(self.treasury),
             "auctions": self.auctions.as_json(),
             "interconnector": self.line.as_json(),
             "signed_orders": {
@@ -206,6 +209,7 @@ def build_report(
     facts: ChainFacts,
     residuals: Sequence[Residual],
     gas: Mapping[str, GasUse],
+    treasury: Withdrawal,
     tariffs: Mapping[int, Tariff],
     unit_digits: int,
 ) -> DayReport:
@@ -218,6 +222,7 @@ def build_report(
         facts: what the chain says.
         residuals: the audit.
         gas: by operation.
+        treasury: how the trading fees were taken out.
         tariffs: by zone, for the comparison without a market.
         unit_digits: decimals of the settlement token.
     """
@@ -250,6 +255,7 @@ def build_report(
         ),
         network_fees=sum(event.networkFee for event in facts.slots),
         trading_fees=sum(event.tradingFee for event in facts.slots),
+        treasury=treasury,
         tariffs=tariffs,
         unit_digits=unit_digits,
     )
@@ -392,5 +398,5 @@ def _physics(day: PhysicalDay) -> dict[str, Any]:
     }
 
 
-def _fields(line: MemberLine | HourLine) -> dict[str, Any]:
+def _fields(line: MemberLine | HourLine | Withdrawal) -> dict[str, Any]:
     return {name: getattr(line, name) for name in line.__slots__}

@@ -184,6 +184,12 @@ def summary(report: DayReport) -> Panel:
         f"{_kwh(report.energy_minted_wh)} kWh minted, {_kwh(report.energy_retired_wh)} kWh retired "
         "against use in the same quarter hour",
     )
+    treasury = report.treasury
+    grid.add_row(
+        "treasury",
+        f"{_coins(treasury.amount, report)} coins of trading fees withdrawn by a Safe: "
+        f"{treasury.signed} of its {treasury.owners} owners signed",
+    )
     grid.add_row("readings", f"{report.readings_accepted:,} signed, checked, accepted")
     grid.add_row(
         "grid",

@@ -141,6 +141,7 @@ def _facts() -> ChainFacts:
         },
         treasury="0xT",
         treasury_free=1,
+        treasury_withdrawn=0,
         zone_bonds=500,
         clearing=0,
         tracked_total=200_500,
@@ -190,6 +191,7 @@ def test_audit__clean_day__leaves_nothing():
         ({"token_balance": 200_499}, Kind.MONEY),
         ({"clearing": 1}, Kind.MONEY),
         ({"treasury_free": 2}, Kind.MONEY),
+        ({"treasury_withdrawn": 1}, Kind.MONEY),
         ({"zone_bonds": 499}, Kind.MONEY),
         ({"withdrawn": 1}, Kind.MONEY),
         ({"deposits": {BUYER: 1}}, Kind.MONEY),
@@ -303,6 +305,7 @@ def _report(residual: int = 0) -> DayReport:
         operator_income=1,
         network_fees=2,
         trading_fees=3,
+        treasury=Withdrawal("0xT", 3, 2, 3),
         tariffs={1: Tariff(320_000, 80_000), 2: Tariff(340_000, 90_000)},
         unit_digits=6,
     )
