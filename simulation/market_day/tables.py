@@ -187,7 +187,7 @@ def summary(report: DayReport) -> Panel:
     treasury = report.treasury
     grid.add_row(
         "treasury",
-        f"{_coins(treasury.amount, report)} coins of trading fees withdrawn by a Safe: "
+        f"{treasury.amount:,} units of trading fees withdrawn by a Safe: "
         f"{treasury.signed} of its {treasury.owners} owners signed",
     )
     grid.add_row("readings", f"{report.readings_accepted:,} signed, checked, accepted")

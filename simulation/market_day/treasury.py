@@ -1,4 +1,4 @@
-"""The treasury of the day: a 2-of-3 Safe that takes the trading fees out when the day is settled."""
+"""The treasury of the day: a 2-of-3 Safe that takes the trading fees out at its end."""
 
 from __future__ import annotations
 

@@ -31,6 +31,7 @@ from simulation.market_day.picture import draw_day
 from simulation.market_day.report import DayReport, HourLine, MemberLine, Tariff
 from simulation.market_day.residuals import Kind, Residual, total
 from simulation.market_day.tables import print_report
+from simulation.market_day.treasury import Withdrawal
 
 SLOTS = range(1_629_408, 1_629_408 + 96)
 BUYER, SELLER, OPERATOR, POOL = "0xB", "0xS", "0xO", "0xC"
