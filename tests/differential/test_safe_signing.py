@@ -223,17 +223,21 @@ class SafeMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.proposals)
     @rule(
         number=RECENT,
-        people=st.lists(st.sampled_from(SIGNERS), min_size=2, max_size=4, unique=True),
+        places=st.sets(st.integers(0, 4), min_size=1),
+        extra=st.sampled_from(SIGNERS),
         chain=st.sampled_from([CHAIN_ID] * 2 + [OTHER_CHAIN]),
         wrong=st.sampled_from([""] * 6 + ["nonce", "data", "safe"]),
         form=st.sampled_from(["typed", "typed", "eth_sign", "high s"]),
     )
     def sign_anything(
-        self, number: int, people: list[Person], chain: int, wrong: str, form: str
+        self, number: int, places: set[int], extra: Person, chain: int, wrong: str, form: str
     ) -> None:
+        """Owners and somebody else sign the proposal, or what only looks like it."""
+        people = self.safes[self._key(number, chain, "")[1]].owners
+        chosen = {people[place % len(people)] for place in places} | {extra.address}
         key = self._key(number, chain, wrong)
         digest = self._digest(key)
-        for person in people:
+        for person in (one for one in SIGNERS if one.address in chosen):
             signed = digest
             if form == "eth_sign":
                 signed = keccak(b"\x19Ethereum Signed Message:\n32" + digest)

@@ -40,6 +40,8 @@ ELSEWHERE = {
     "::test_i39__on_a_bound_and_one_beyond__taken_and_refused",
     "I-40": "tests/unit/governance/test_machine.py"
     "::test_i40__any_actions__decided_waited_for_and_voted_by_past_balances",
+    "I-41": "tests/differential/test_safe_signing.py"
+    "::test_i41__any_signatures_and_actions__only_what_enough_owners_signed",
     "I-42": "tests/unit/guardian/test_machine.py"
     "::test_i42__any_actions__held_for_a_while_and_never_for_ever",
     "I-43": "tests/differential/test_linear_buckets.py"
