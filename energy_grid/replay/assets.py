@@ -14,7 +14,12 @@ NOBODY: Final = "0x" + "00" * 20
 
 @dataclass
 class OneAssetReplay:
-    """One asset; retired ones keep their history and have no owner."""
+    """One asset; retired ones keep their history and have no owner.
+
+    Attributes:
+        days: Wh, measured slots and quarter hours on record, by day.
+        permissions: expiry and epoch, by account and permission.
+    """
 
     owner: str
     approved: str = NOBODY
@@ -91,8 +96,13 @@ class AssetReplay(Reducer):
         self._asset(event.assetId).meter_id = 0
 
     def _produced(self, event: Event, _now: int) -> None:
-        day = (event.energyWh, event.measuredSlots, event.recordedQuarters)
-        self._asset(event.assetId).days[event.day] = day
+        days = self._asset(event.assetId).days
+        energy_wh, slots, _ = days.get(event.day, (0, 0, 0))
+        days[event.day] = (
+            energy_wh + event.energyWh,
+            slots + event.measuredSlots,
+            event.recordedQuarters,
+        )
 
     def _permission(self, event: Event, _now: int) -> None:
         asset = self._asset(event.assetId)

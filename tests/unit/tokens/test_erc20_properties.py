@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from energy_grid.artifacts import Artifacts
+from tests.unit.asset_nft.stage import ALICE
+from tests.unit.asset_shares.stage import ShareStage
 from tests.utils.erc20_properties import (
     ALL,
     HOLDERS,
@@ -46,6 +48,16 @@ def governance_token(chain: Revm) -> TokenSubject:
     return TokenSubject(token)
 
 
+def asset_shares(_chain: Revm) -> TokenSubject:
+    """In a vault that earns; made when the asset is locked, gone when it is redeemed."""
+    stage = ShareStage()
+    vault, device = stage.running()
+    for holder in HOLDERS:
+        vault.send(ALICE.address, "transfer", holder, 333)
+    stage.earn(vault, device, 1_000)
+    return TokenSubject(vault)
+
+
 def settlement_token(chain: Revm) -> TokenSubject:
     token = chain.deploy("MockSettlementToken")
 
@@ -82,7 +94,7 @@ def chain() -> Iterator[Revm]:
     yield chain
 
 
-@pytest.mark.parametrize("make", [energy_token, governance_token, settlement_token])
+@pytest.mark.parametrize("make", [energy_token, governance_token, asset_shares, settlement_token])
 def test_token__any_actions__keeps_the_properties_that_concern_it(
     make: Callable[[Revm], TokenSubject], chain: Revm
 ) -> None:
