@@ -290,6 +290,31 @@ class Contracts:
         return self._contracts["EnergyAssetNFT"]
 
     @property
+    def asset_vaults(self) -> Contract:
+        """Assets that many own in shares."""
+        return self._contracts["AssetVaults"]
+
+    @property
+    def governance_token(self) -> Contract:
+        """What votes."""
+        return self._contracts["GovernanceToken"]
+
+    @property
+    def governor(self) -> Contract:
+        """Proposals and votes."""
+        return self._contracts["GridGovernor"]
+
+    @property
+    def timelock(self) -> Contract:
+        """What was decided and waits; the holder of the governor's role."""
+        return self._contracts["GridTimelock"]
+
+    @property
+    def guardian(self) -> Contract:
+        """Freezes at once, within budgets."""
+        return self._contracts["Guardian"]
+
+    @property
     def demand_response(self) -> Contract:
         """Events of demand response."""
         return self._contracts["DemandResponse"]

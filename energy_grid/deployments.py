@@ -28,6 +28,9 @@ CONTRACT_NAMES: Final = (
     "GridOracle",
     "WeatherOracle",
     "EnergyAssetNFT",
+    "GovernanceToken",
+    "GridTimelock",
+    "GridGovernor",
     "SettlementExits",
     "Settlement",
     "MarketRegister",
@@ -37,6 +40,8 @@ CONTRACT_NAMES: Final = (
     "GridManagement",
     "Flexibility",
     "DemandResponse",
+    "Guardian",
+    "AssetVaults",
 )
 """Keys of the contracts of a complete deployment, in order of deployment."""
 
@@ -231,6 +236,11 @@ class Deployment:
         """The deployment without one contract."""
         rest = {key: record for key, record in self.contracts.items() if key != name}
         return replace(self, contracts=rest)
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Address of each contract there is, by its name."""
+        return {name: record.address for name, record in self.contracts.items()}
 
     @property
     def zones(self) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from typing import Final
 from bench.gas.world import ZONE, World
 from energy_grid import eip712
 from energy_grid.contracts import Contract
-from energy_grid.deployment.parameters import DEVELOPMENT_REPORTERS
+from energy_grid.deployment.reader import DEVELOPMENT_REPORTERS
 from energy_grid.feeds import (
     GRID_DOMAIN,
     WEATHER_DOMAIN,

@@ -151,7 +151,7 @@ def build_world(rpc: Rpc) -> World:
     governor, operator = (Account.from_key(n.to_bytes(32, "big")) for n in (1, 2))
     for account in (governor, operator):
         rpc.call("anvil_setBalance", account.address, hex(10**24))
-    artifacts, parameters = Artifacts.load(), Parameters.load("standard")
+    artifacts, parameters = Artifacts.load(), Parameters.load("single-key")
     chain_id = rpc.chain_id()
     signer = LocalSigner(governor)
     empty = Deployment(

@@ -5,13 +5,14 @@
 - `access`: who may call what on a chain, compared with `roles`
 - `journal`: the deployment file while it is written; sends so that any interruption can be resumed
 - `plan`: which contracts, in which order, with which arguments
+- `governing`, `governance`: who decides, as parameters and on a chain
 - `checks`: what must be true on chain; the source of both wiring and verification
 - `deployer`: deploy what is missing, wire what differs
 """
 
 from energy_grid.deployment.check import Check
 from energy_grid.deployment.checks import verify
-from energy_grid.deployment.deployer import DeploymentReport, deploy
+from energy_grid.deployment.deployer import DeploymentReport, deploy, hand_over
 from energy_grid.deployment.journal import Journal, LocalSigner, Signer
 from energy_grid.deployment.parameters import Parameters
 from energy_grid.deployment.plan import Plan
@@ -25,5 +26,6 @@ __all__ = [
     "Plan",
     "Signer",
     "deploy",
+    "hand_over",
     "verify",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 from energy_grid.contracts import Contract, Contracts
@@ -18,15 +19,20 @@ _SETTINGS: Final = (
 )
 """What the access manager keeps of a role: name, getter, setter."""
 
+_PROBES: Final[Mapping[str, tuple[Any, ...]]] = {
+    "GridManagement": ("gridLimits", 1),
+    "Guardian": ("targets",),
+}
+"""A view that only such a contract answers."""
+
 
 def role_holders(contracts: Contracts, parameters: Parameters) -> Mapping[Role, tuple[str, ...]]:
     """Who holds each role, by the specification and the parameters."""
-    deployment = contracts.deployment
+    deployment, addresses = contracts.deployment, contracts.deployment.addresses
     return {
         role: (
-            *(
-                parameters.resolve(getattr(parameters, entry), deployment.deployer)
-                for entry in spec.people
+            *chain.from_iterable(
+                parameters.holders(entry, deployment.deployer, addresses) for entry in spec.people
             ),
             *(deployment.address_of(name) for name in spec.contracts),
         )
@@ -61,9 +67,7 @@ def _must_go(contracts: Contracts, role: Role, holder: str) -> bool:
     spec = ROLES[role]
     if not spec.contracts:
         return False
-    return not spec.people or (
-        "GridManagement" in spec.contracts and _is_grid_management(contracts, holder)
-    )
+    return not spec.people or any(_is_earlier(contracts, name, holder) for name in spec.contracts)
 
 
 def _target_checks(contracts: Contracts, target: Contract, assigned: set[bytes]) -> Iterator[Check]:
@@ -149,15 +153,15 @@ def _ask(contracts: Contracts, calls: Sequence[tuple[str, tuple[Any, ...]]]) -> 
     ]
 
 
-def _is_grid_management(contracts: Contracts, holder: str) -> bool:
-    """Whether a holder is grid management of an earlier deployment."""
-    grid = contracts.grid_management
-    call = grid.encode("gridLimits", 1)
+def _is_earlier(contracts: Contracts, name: str, holder: str) -> bool:
+    """Whether a holder answers like one of our contracts: it is that of an earlier deployment."""
+    contract = contracts[name]
+    call = contract.encode(*_PROBES[name])
     try:
         answer = contracts.rpc.eth_call(holder, call)
     except RpcResponseError:
         return False
-    return len(answer) == len(contracts.rpc.eth_call(grid.address, call))
+    return len(answer) == len(contracts.rpc.eth_call(contract.address, call))
 
 
 def _role_name(role_id: int) -> str:

@@ -12,6 +12,7 @@ from energy_grid.artifacts import Artifacts
 from energy_grid.contracts import EXTERNAL_ERC20, Contract, ContractCallError, Contracts
 from energy_grid.deployment.access import role_checks
 from energy_grid.deployment.check import Check
+from energy_grid.deployment.governance import governance_checks
 from energy_grid.deployment.grid import grid_facts, zone_grid_facts
 from energy_grid.deployment.oracles import OracleFact, reporter_facts, zone_oracle_facts
 from energy_grid.deployment.parameters import Parameters
@@ -47,6 +48,7 @@ def verify(
     contracts = Contracts.load(deployment, rpc, artifacts)
     checks += wiring_checks(contracts, parameters)
     checks += role_checks(contracts, parameters)
+    checks += governance_checks(contracts, parameters)
     checks += reporter_checks(contracts, parameters)
     for zone, operator in sorted(deployment.operators.items()):
         checks += zone_checks(contracts, parameters, zone, operator)
@@ -108,8 +110,10 @@ def wiring_checks(contracts: Contracts, parameters: Parameters) -> Iterator[Chec
         ("assetRegister", "EnergyAssetNFT"),
     ):
         yield _getter(contracts.grid_management, getter, deployment.address_of(name))
+    for getter, name in (("assets", "EnergyAssetNFT"), ("settlement", "Settlement")):
+        yield _getter(contracts.asset_vaults, getter, deployment.address_of(name))
     yield _getter(contracts.flexibility, "penaltyPerKWh", parameters.flexibility_penalty)
-    treasury = parameters.resolve(parameters.treasury, deployment.deployer)
+    (treasury,) = parameters.holders("treasury", deployment.deployer, deployment.addresses)
     yield _getter(contracts.settlement, "treasury", treasury)
     yield _getter(contracts.settlement, "securityDeposit", parameters.security_deposit)
     yield _getter(contracts.settlement, "bondFloor", parameters.bond_floor)

@@ -18,6 +18,7 @@ from energy_grid.deployment.checks import (
     zone_facts,
     zone_oracle_checks,
 )
+from energy_grid.deployment.governance import ROLE_IDS, timelock_checks
 from energy_grid.deployment.journal import DeploymentError, Journal, Signer
 from energy_grid.deployment.plan import (
     DEVELOPMENT_CHAIN_IDS,
@@ -28,8 +29,10 @@ from energy_grid.deployment.plan import (
     is_on_chain,
 )
 from energy_grid.deployment.roles import Role
-from energy_grid.deployments import ContractRecord, Deployment
+from energy_grid.deployment.safes import deploy_safe, deploy_safe_suite
+from energy_grid.deployments import CONTRACT_NAMES, ContractRecord, Deployment
 from energy_grid.rpc import to_hex
+from energy_grid.safe import SafeSetup
 from energy_grid.slots import slot_end, slot_of
 
 SLOT_END_MARGIN_SECONDS: Final = 120
@@ -43,6 +46,9 @@ _STANDALONE: Final = (
     "GridOracle",
     "WeatherOracle",
     "EnergyAssetNFT",
+    "GovernanceToken",
+    "GridTimelock",
+    "GridGovernor",
 )
 _MARKET: Final = (
     "SettlementExits",
@@ -52,7 +58,14 @@ _MARKET: Final = (
     "EnergyTrading",
 )
 """Settlement and the market with their rooms: each names those before it."""
-_AFTER_MARKET: Final = ("PriceOracle", "GridManagement", "Flexibility", "DemandResponse")
+_AFTER_MARKET: Final = (
+    "PriceOracle",
+    "GridManagement",
+    "Flexibility",
+    "DemandResponse",
+    "Guardian",
+    "AssetVaults",
+)
 """What names the market; each may name those before it."""
 
 
@@ -72,7 +85,12 @@ class DeploymentReport:
 
 
 def deploy(
-    plan: Plan, journal: Journal, signer: Signer, operators: Mapping[int, Signer | str]
+    plan: Plan,
+    journal: Journal,
+    signer: Signer,
+    operators: Mapping[int, Signer | str],
+    *,
+    hands_over: bool = True,
 ) -> DeploymentReport:
     """Bring a chain to the state the plan describes.
 
@@ -81,6 +99,7 @@ def deploy(
         journal: the deployment file and the node.
         signer: the deployer's key.
         operators: operator of each zone: its key, or its address if the key is elsewhere.
+        hands_over: leave the governor's role to the governor; False if configuring goes on.
 
     Raises:
         DeploymentError: a step failed; the next run goes on with it.
@@ -88,6 +107,7 @@ def deploy(
     journal.settle_pending()
     for name in _STANDALONE:
         _deploy_standalone(plan, journal, signer, name)
+    _create_safes(plan, journal, signer)
     _deploy_market(plan, journal, signer)
     for name in _AFTER_MARKET:
         _deploy_standalone(plan, journal, signer, name)
@@ -97,7 +117,8 @@ def deploy(
     _wire_roles(plan, journal, signer, contracts)
     for zone, operator in sorted(operators.items()):
         _configure_zone(plan, journal, signer, contracts, zone, operator)
-    _hand_over(plan, journal, signer, contracts)
+    if hands_over:
+        hand_over(plan, journal, signer, contracts)
     outstanding = [
         check
         for zone, operator in sorted(operators.items())
@@ -125,6 +146,17 @@ def _deploy_standalone(plan: Plan, journal: Journal, signer: Signer, name: str) 
             return
     nonce = journal.rpc.nonce(signer.address)
     _deploy(plan, journal, signer, name, nonce, arguments)
+
+
+def _create_safes(plan: Plan, journal: Journal, signer: Signer) -> None:
+    """Accounts of several owners, before Settlement fixes one of them as its treasury."""
+    wanted = plan.parameters.safes()
+    if not wanted:
+        return
+    suite = deploy_safe_suite(journal, signer)
+    for number, (name, owners) in enumerate(wanted.items()):
+        setup = SafeSetup(owners, plan.parameters.safe.threshold, salt=number)
+        deploy_safe(journal, signer, suite, name, setup)
 
 
 def _deploy_market(plan: Plan, journal: Journal, signer: Signer) -> None:
@@ -256,7 +288,8 @@ def _addresses(deployment: Deployment) -> dict[str, str]:
 
 def _record_constants(journal: Journal, contracts: Contracts) -> None:
     deployment = journal.deployment
-    for name, record in deployment.contracts.items():
+    for name in CONTRACT_NAMES:
+        record = deployment.contracts[name]
         constants = {**record.constants, **read_constants(contracts[name])}
         if constants != record.constants:
             deployment = deployment.with_contract(name, replace(record, constants=constants))
@@ -274,6 +307,20 @@ def _wire_roles(plan: Plan, journal: Journal, signer: Signer, contracts: Contrac
         *reporter_checks(contracts, plan.parameters),
     )
     _govern(journal, signer, contracts, "wire roles", checks)
+    _wire_timelock(plan, journal, signer, contracts)
+
+
+def _wire_timelock(plan: Plan, journal: Journal, signer: Signer, contracts: Contracts) -> None:
+    """Make the timelock's roles right while the deployer is its admin; itself, it goes last."""
+    timelock = contracts.timelock
+    if not timelock.call("hasRole", ROLE_IDS["DEFAULT_ADMIN_ROLE"], signer.address):
+        return
+    for check in timelock_checks(contracts, plan.parameters):
+        if check.ok or check.fix is None or check.what.endswith(signer.address):
+            continue
+        function, arguments = check.fix
+        data = timelock.encode(function, *arguments)
+        journal.send(signer, f"wire the timelock: {check.what}", timelock.address, data)
 
 
 def _govern(
@@ -290,15 +337,20 @@ def _govern(
     journal.send(signer, step, manager.address, manager.encode("multicall", calls))
 
 
-def _hand_over(plan: Plan, journal: Journal, signer: Signer, contracts: Contracts) -> None:
-    """Leave the governor's role to the governor, as the very last step."""
+def hand_over(plan: Plan, journal: Journal, signer: Signer, contracts: Contracts) -> None:
+    """Leave all power to the governor, as the very last steps."""
     (governor,) = role_holders(contracts, plan.parameters)[Role.GOVERNOR]
+    if governor == signer.address:
+        return
+    timelock, admin = contracts.timelock, ROLE_IDS["DEFAULT_ADMIN_ROLE"]
+    if timelock.call("hasRole", admin, signer.address):
+        data = timelock.encode("renounceRole", admin, signer.address)
+        journal.send(signer, "leave the timelock to itself", timelock.address, data)
     manager = contracts.access_manager
     held, _ = manager.call("hasRole", int(Role.GOVERNOR), signer.address)
-    if governor == signer.address or not held:
-        return
-    data = manager.encode("renounceRole", int(Role.GOVERNOR), signer.address)
-    journal.send(signer, "hand over to the governor", manager.address, data)
+    if held:
+        data = manager.encode("renounceRole", int(Role.GOVERNOR), signer.address)
+        journal.send(signer, "hand over to the governor", manager.address, data)
 
 
 def _require_governor(signer: Signer, contracts: Contracts, differing: list[Check]) -> None:

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 from typing import Any, Final
 
-from eth_utils.address import is_checksum_address
-
+from energy_grid.deployment.governing import (
+    Governance,
+    SafeOwners,
+    read_governance,
+    read_safe,
+)
+from energy_grid.deployment.reader import (
+    DEPLOYER,
+    DEVELOPMENT_PEOPLE,
+    DEVELOPMENT_REPORTERS,
+    SAFE,
+    TIMELOCK,
+    Reader,
+)
 from energy_grid.deployments import DEPLOYMENTS_FOLDER
 from energy_grid.errors import ConfigurationError
 from energy_grid.feeds import ZoneRatings
@@ -19,21 +31,11 @@ from energy_grid.pricing import Formula
 from energy_grid.units import BPS, TICK_MULTIPLE, MilliHertz, MilliVolt, Watt
 
 PARAMETERS_FOLDER: Final = DEPLOYMENTS_FOLDER / "parameters"
-DEPLOYER: Final = "deployer"
-"""In `[roles]`: the account that deploys."""
+SAFES: Final[Mapping[str, str]] = {"guardian": "GuardianSafe", "treasury": "TreasurySafe"}
+"""Entries of `[roles]` that may be "safe", to the name of that account in a deployment."""
+EXTENDS: Final = "extends"
+"""First line of a file that says only what differs from another one."""
 
-DEVELOPMENT: Final = "development"
-"""In `[oracles]`: reporters of chains that live on one machine."""
-DEVELOPMENT_REPORTERS: Final = (
-    "0x9965507D1a55bcC2695C58ba16FB37d819B0A4dc",
-    "0x976EA74026E726554dB657fA54763abd0C3a0aa9",
-    "0x14dC79964da2C08b23698B3D3cc7Ca32193d9955",
-    "0x23618e81E3f5cdF7f54C3d65f7FBc0aBf5B21E8f",
-    "0xa0Ee7A142d267C1f36714E4a8F75612F20a79720",
-)
-"""Accounts 5 to 9 of the mnemonic that every local test chain knows."""
-MIN_REPORTERS: Final = 4
-MAX_REPORTERS: Final = 31
 MAX_RATED_W: Final = 8 * 10**12
 MIN_VOLTAGE: Final = 50_000
 MAX_VOLTAGE: Final = 1_200_000_000
@@ -80,10 +82,13 @@ class Parameters:
         retail_tariff: price the operator sells at.
         feed_in_tariff: price the operator buys at.
         operator_bond: what each operator posts.
-        governor: holder of GOVERNOR, an address or `deployer`; likewise the next two.
-        guardian: holder of GUARDIAN.
-        registrar: holder of REGISTRAR.
-        treasury: receiver of trading fees.
+        governor: who holds GOVERNOR, an address or a word for one; likewise the next ones.
+        guardian: who calls `Guardian` and may cancel decisions.
+        watchers: who may call `Guardian` besides.
+        registrar: who holds REGISTRAR.
+        treasury: who receives trading fees.
+        governance: who decides and how long it takes.
+        safe: owners of the accounts that need several signatures.
         reporters: who reports to the three oracles.
         forecast_horizons: quarter hours ahead that supply and demand of a zone are expected for.
         ratings: what is known of a zone, from which the bounds of its feeds follow.
@@ -108,8 +113,11 @@ class Parameters:
     operator_bond: int
     governor: str
     guardian: str
+    watchers: tuple[str, ...]
     registrar: str
     treasury: str
+    governance: Governance
+    safe: SafeOwners
     reporters: tuple[str, ...]
     forecast_horizons: tuple[int, ...]
     ratings: ZoneRatings
@@ -129,21 +137,31 @@ class Parameters:
         path = Path(name_or_path)
         if path.suffix != ".toml":
             path = PARAMETERS_FOLDER / f"{name_or_path}.toml"
-        try:
-            with path.open("rb") as file:
-                content = tomllib.load(file)
-        except FileNotFoundError:
-            known = ", ".join(sorted(p.stem for p in PARAMETERS_FOLDER.glob("*.toml")))
-            raise ParametersError(
-                f"parameters file {path} missing", expected=f"a path, or one of: {known}"
-            ) from None
-        except (OSError, tomllib.TOMLDecodeError) as error:
-            raise ParametersError(f"parameters file {path} is broken", found=error) from error
-        return _read(path, content)
+        return _read(path, _content(path))
 
-    def resolve(self, holder: str, deployer: str) -> str:
-        """Address of a `[roles]` entry."""
-        return deployer if holder == DEPLOYER else holder
+    def holders(self, entry: str, deployer: str, addresses: Mapping[str, str]) -> tuple[str, ...]:
+        """Accounts of a `[roles]` entry, with the addresses of a deployment's contracts."""
+        named = getattr(self, entry)
+        words = {DEPLOYER: deployer, TIMELOCK: addresses.get("GridTimelock")}
+        words[SAFE] = addresses.get(SAFES.get(entry, ""))
+        accounts = (named,) if isinstance(named, str) else named
+        return tuple(str(words.get(account, account)) for account in accounts)
+
+    def safes(self) -> dict[str, tuple[str, ...]]:
+        """Owners of each account of several owners that the deployment creates, by its name."""
+        return {
+            name: self.safe.of(entry)
+            for entry, name in SAFES.items()
+            if getattr(self, entry) == SAFE
+        }
+
+    def development_accounts(self) -> set[str]:
+        """Accounts among these parameters whose keys everybody knows."""
+        named = {self.governor, self.guardian, self.registrar, self.treasury, *self.watchers}
+        named |= {*self.reporters, *self.governance.accounts}
+        for owners in self.safes().values():
+            named |= {*owners}
+        return named & {*DEVELOPMENT_REPORTERS, *DEVELOPMENT_PEOPLE}
 
     def constructor_tuple(self) -> tuple[int, int, tuple[int, int, int, int]]:
         """`SettlementParameters` in the contract's order."""
@@ -158,91 +176,37 @@ class Parameters:
         return self.short_price_cap, self.network_fee, self.trading_fee_bps
 
 
-class _Reader:
-    """Takes values out of the nested file and collects every fault."""
-
-    def __init__(self, content: Mapping[str, Any]) -> None:
-        self._values = dict(_flatten("", content))
-        self.faults: list[str] = []
-
-    def number(self, name: str, highest: int, *, lowest: int = 0, multiple: int = 1) -> int:
-        value = self._take(name)
-        if value is None:
-            return lowest
-        if not isinstance(value, int) or isinstance(value, bool):
-            self.faults.append(f"{name}: expected a whole number, found {value!r}")
-            return lowest
-        if not lowest <= value <= highest or value % multiple:
-            kind = f", a multiple of {multiple}" if multiple > 1 else ""
-            self.faults.append(f"{name}: expected {lowest} to {highest}{kind}, found {value}")
-        return value
-
-    def holder(self, name: str) -> str:
-        value = self._take(name)
-        if value is None or value == DEPLOYER:
-            return DEPLOYER
-        if not isinstance(value, str) or not is_checksum_address(value):
-            self.faults.append(
-                f'{name}: expected "{DEPLOYER}" or a checksum address, found {value!r}'
-            )
-        return str(value)
-
-    def numbers(self, name: str, highest: int) -> tuple[int, ...]:
-        value = self._take(name)
-        found = value if isinstance(value, list) else []
-        whole = all(isinstance(one, int) and not isinstance(one, bool) for one in found)
-        if value is not None and not (
-            found and whole and len(set(found)) == len(found) and 0 <= min(found) <= max(found)
-        ):
-            self.faults.append(f"{name}: expected different whole numbers, found {value!r}")
-            return ()
-        if found and max(found) > highest:
-            self.faults.append(f"{name}: expected at most {highest}, found {max(found)}")
-        return tuple(found)
-
-    def reporters(self, name: str) -> tuple[str, ...]:
-        value = self._take(name)
-        if value is None or value == DEVELOPMENT:
-            return DEVELOPMENT_REPORTERS
-        found = value if isinstance(value, list) else []
-        are_addresses = all(isinstance(one, str) and is_checksum_address(one) for one in found)
-        if (
-            not are_addresses
-            or not MIN_REPORTERS <= len(found) <= MAX_REPORTERS
-            or len(set(found)) != len(found)
-        ):
-            self.faults.append(
-                f'{name}: expected "{DEVELOPMENT}" or {MIN_REPORTERS} to {MAX_REPORTERS} different '
-                f"checksum addresses, found {value!r}"
-            )
-        return tuple(found)
-
-    def choice(self, name: str, choices: Sequence[str]) -> str:
-        value = self._take(name)
-        if value is not None and value not in choices:
-            self.faults.append(f"{name}: expected one of {', '.join(choices)}, found {value!r}")
-        return str(value) if value in choices else choices[0]
-
-    def _take(self, name: str) -> Any:
-        if name not in self._values:
-            self.faults.append(f"{name}: missing")
-            return None
-        return self._values.pop(name)
-
-    def finish(self) -> None:
-        self.faults += [f"{name}: unknown" for name in self._values]
+def _content(path: Path) -> dict[str, Any]:
+    """What a file says, on top of what the file it extends says."""
+    try:
+        with path.open("rb") as file:
+            content = tomllib.load(file)
+    except FileNotFoundError:
+        known = ", ".join(sorted(p.stem for p in PARAMETERS_FOLDER.glob("*.toml")))
+        raise ParametersError(
+            f"parameters file {path} missing", expected=f"a path, or one of: {known}"
+        ) from None
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise ParametersError(f"parameters file {path} is broken", found=error) from error
+    base = content.pop(EXTENDS, None)
+    if base is None:
+        return content
+    below = PARAMETERS_FOLDER / f"{base}.toml"
+    if below == path:
+        raise ParametersError(f"parameters file {path} extends itself")
+    return _merged(_content(below), content)
 
 
-def _flatten(prefix: str, content: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    values: list[tuple[str, Any]] = []
-    for key, value in content.items():
-        name = f"{prefix}{key}"
-        values += _flatten(f"{name}.", value) if isinstance(value, Mapping) else [(name, value)]
-    return values
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        both = isinstance(value, Mapping) and isinstance(below.get(key), Mapping)
+        merged[key] = _merged(below[key], value) if both else value
+    return merged
 
 
 def _read(path: Path, content: Mapping[str, Any]) -> Parameters:
-    reader = _Reader(content)
+    reader = Reader(content)
 
     def price(name: str, highest: int = MAX_PRICE) -> int:
         return reader.number(f"{name}_units_per_kwh", highest, multiple=TICK_MULTIPLE)
@@ -273,10 +237,13 @@ def _read(path: Path, content: Mapping[str, Any]) -> Parameters:
         retail_tariff=price("tariff.retail"),
         feed_in_tariff=price("tariff.feed_in"),
         operator_bond=number("operator.bond_units", MAX_AMOUNT),
-        governor=reader.holder("roles.governor"),
-        guardian=reader.holder("roles.guardian"),
+        governor=reader.holder("roles.governor", TIMELOCK),
+        guardian=reader.holder("roles.guardian", SAFE),
+        watchers=reader.accounts("roles.watchers"),
         registrar=reader.holder("roles.registrar"),
-        treasury=reader.holder("roles.treasury"),
+        treasury=reader.holder("roles.treasury", SAFE),
+        governance=read_governance(reader),
+        safe=read_safe(reader),
         reporters=reader.reporters("oracles.reporters"),
         forecast_horizons=reader.numbers("oracles.forecast_horizons_slots", MAX_HORIZON_SLOTS),
         ratings=ZoneRatings(
@@ -301,7 +268,7 @@ def _read(path: Path, content: Mapping[str, Any]) -> Parameters:
     return parameters
 
 
-def _read_formula(reader: _Reader) -> Formula:
+def _read_formula(reader: Reader) -> Formula:
     """Section `[price]`; the weights are checked together once everything is read."""
 
     def bps(name: str, lowest: int, highest: int) -> int:

@@ -14,7 +14,7 @@ from eth_utils.crypto import keccak
 from energy_grid.abi import Abi
 from energy_grid.artifacts import Artifact, Artifacts
 from energy_grid.contracts import EXTERNAL_ERC20, abi_of
-from energy_grid.deployment.parameters import DEVELOPMENT_REPORTERS, Parameters
+from energy_grid.deployment.parameters import Parameters
 from energy_grid.deployments import PROJECT_ROOT, ContractRecord, Deployment
 from energy_grid.errors import ConfigurationError
 from energy_grid.rpc import Rpc, to_hex
@@ -37,10 +37,15 @@ CONTRACT_TYPES: Final[Mapping[str, str]] = {
     "GridOracle": "GridOracle",
     "WeatherOracle": "WeatherOracle",
     "EnergyAssetNFT": "EnergyAssetNFT",
+    "GovernanceToken": "GovernanceToken",
+    "GridTimelock": "GridTimelock",
+    "GridGovernor": "GridGovernor",
     "PriceOracle": "PriceOracle",
     "GridManagement": "GridManagement",
     "Flexibility": "Flexibility",
     "DemandResponse": "DemandResponse",
+    "Guardian": "Guardian",
+    "AssetVaults": "AssetVaults",
 }
 """Role in the deployment to type of the build."""
 
@@ -53,6 +58,17 @@ FLEXIBILITY_TRUSTS: Final = (
     "GridManagement",
 )
 """Contracts in `FlexSetup`, in its order."""
+
+GUARDIAN_TARGETS: Final = (
+    "EnergyTrading",
+    "PriceOracle",
+    "GridOracle",
+    "WeatherOracle",
+    "GridManagement",
+    "DemandResponse",
+    "GridTimelock",
+)
+"""Contracts in `GuardianTargets`, in its order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +100,13 @@ class Plan:
                 found="nothing set",
                 remedy="Set EG_SETTLEMENT_TOKEN to the address of the token that is the money here",
             )
-        insecure = set(self.parameters.reporters) & set(DEVELOPMENT_REPORTERS)
+        insecure = self.parameters.development_accounts()
         if insecure and self.chain_id not in DEVELOPMENT_CHAIN_IDS:
             raise ConfigurationError(
-                f"reporters of chain {self.chain_id}",
-                expected="accounts whose keys only their reporters have",
+                f"reporters, owners, holders and registrar of chain {self.chain_id}",
+                expected="accounts whose keys only they have",
                 found=f"{len(insecure)} accounts of local test chains",
-                remedy=f"List the reporters' addresses in the parameters {self.parameters.name}",
+                remedy=f"List their addresses in the parameters {self.parameters.name}",
             )
 
     def contract_type(self, name: str) -> str:
@@ -127,10 +143,17 @@ class Plan:
         p = self.parameters
         values: dict[str, Any] = {
             "initialAdmin": self.deployer,
-            "treasury": p.resolve(p.treasury, self.deployer),
+            "treasury": p.holders("treasury", self.deployer, addresses)[0],
             "parameters": p.constructor_tuple(),
             "tickSize": p.tick_size,
             "lotWh": p.lot_wh,
+            "holders": p.governance.accounts,
+            "amounts": p.governance.amounts,
+            "minDelay": p.governance.timelock_delay,
+            "proposers": (),
+            "executors": (NO_ADDRESS,),  # anybody
+            "admin": self.deployer,
+            "initial": p.governance.as_tuple(),
             "predecessor": self.predecessor,
         }
         if addresses.keys() >= {*FLEXIBILITY_TRUSTS}:
@@ -138,6 +161,8 @@ class Plan:
                 *(addresses[name] for name in FLEXIBILITY_TRUSTS),
                 *p.flexibility_tuple(),
             )
+        if addresses.keys() >= {*GUARDIAN_TARGETS}:
+            values["targets"] = tuple(addresses[name] for name in GUARDIAN_TARGETS)
         for parameter, name in (
             ("authority", "AccessManager"),
             ("settlementToken", "SettlementToken"),
@@ -157,6 +182,10 @@ class Plan:
             ("states", "GridManagement"),
             ("calendar", "Flexibility"),
             ("assetRegister", "EnergyAssetNFT"),
+            ("assets", "EnergyAssetNFT"),
+            ("settlement", "Settlement"),
+            ("token", "GovernanceToken"),
+            ("timelock", "GridTimelock"),
         ):
             if name in addresses:
                 values[parameter] = addresses[name]

@@ -20,6 +20,8 @@ class Role(IntEnum):
     BREAKER = 6
     GRID = 7
     CALENDAR = 8
+    WATCH = 10
+    VETO = 11
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ ROLES: Final[Mapping[Role, RoleSpec]] = {
     ),
     Role.GUARDIAN: RoleSpec(
         "takes feeds and quotes away for a while, raises states, stops events: can only tighten",
+        contracts=("Guardian",),
         people=("guardian",),
     ),
     Role.REGISTRAR: RoleSpec(
@@ -57,13 +60,20 @@ ROLES: Final[Mapping[Role, RoleSpec]] = {
         "seals the sessions of a sealed auction; whoever runs a national market deploys that alone"
     ),
     Role.BREAKER: RoleSpec(
-        "halts trading in a zone for at most 72 h", ("GridManagement",), ("guardian",)
+        "halts trading in a zone for at most 72 h", ("GridManagement", "Guardian"), ("guardian",)
     ),
     Role.GRID: RoleSpec(
         "sets what the lines between zones carry", ("GridManagement",), ("governor",)
     ),
     Role.CALENDAR: RoleSpec(
         "takes meters for events and gives them back", contracts=("DemandResponse",)
+    ),
+    Role.WATCH: RoleSpec(
+        "freezes, halts, escalates and stops through Guardian, within its budgets",
+        people=("guardian", "watchers"),
+    ),
+    Role.VETO: RoleSpec(
+        "cancels decisions through Guardian, three in 30 days", people=("guardian",)
     ),
 }
 
@@ -136,6 +146,16 @@ FUNCTION_ROLES: Final[Mapping[str, Mapping[str, Role]]] = {
         "bindMeter": Role.REGISTRAR,
         "releaseMeter": Role.REGISTRAR,
     },
+    "Guardian": {
+        "haltZone": Role.WATCH,
+        "escalateZone": Role.WATCH,
+        "freezeQuotes": Role.WATCH,
+        "freezeFeed": Role.WATCH,
+        "switchToFallback": Role.WATCH,
+        "stopEvent": Role.WATCH,
+        "cancelOperation": Role.VETO,
+        "renewBudget": Role.GOVERNOR,
+    },
 }
 """Contract to restricted function to role."""
 
@@ -149,3 +169,11 @@ TRUSTED_CALLERS: Final[Mapping[str, Mapping[str, str]]] = {
     "EnergyTrading": {"takePositions": "Settlement"},
 }
 """Functions of the hot paths that ask no access manager: contract to function to its one caller."""
+
+TIMELOCK_ROLES: Final[Mapping[str, tuple[str, ...]]] = {
+    "DEFAULT_ADMIN_ROLE": ("GridTimelock",),
+    "PROPOSER_ROLE": ("GridGovernor",),
+    "CANCELLER_ROLE": ("GridGovernor", "Guardian"),
+    "EXECUTOR_ROLE": ("anybody",),
+}
+"""The timelock's own roles and who holds them. None has another admin than the first."""

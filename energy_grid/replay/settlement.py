@@ -70,7 +70,6 @@ class SettlementReplay(Reducer):
             "BondStandingChanged",
             "CertificatesClaimed",
             "EnergyRetired",
-            "JoinLimitsChanged",
             "TariffBoundsChanged",
         }
     )
@@ -286,8 +285,8 @@ class SettlementReplay(Reducer):
             fees = slot["networkFee"] + slot["tradingFee"]
             account.locked -= slot["unlocked"]
             account.free += slot["unlocked"] + slot["proceeds"] - slot["cost"] - fees
-            operator.free += slot["networkFee"]
-            self.charge(event.account, slot["imbalance"])
+            account.free -= slot["imbalance"]
+            operator.free += slot["networkFee"] + slot["imbalance"]
             treasury.free += slot["tradingFee"]
             self.clearing += slot["cost"] - slot["proceeds"]
             if slot["basis"] == DEFAULTED:
@@ -295,14 +294,10 @@ class SettlementReplay(Reducer):
                 account.assumed_import_wh += slot["importWh"]
             account.settled_until += 1
 
-    def charge(self, address: str, imbalance: int) -> None:
-        """An account pays its zone's operator, or is paid by it if `imbalance` < 0."""
-        account = self.account(address)
-        account.free -= imbalance
-        self.operator_of(account.zone).free += imbalance
-
     def _corrected(self, event: Event, now: int) -> None:
-        self.charge(event.account, event.imbalance)
+        account = self.account(event.account)
+        account.free -= event.imbalance
+        self.operator_of(account.zone).free += event.imbalance
         self._lapsed(event, now)
 
     def _lapsed(self, event: Event, _now: int) -> None:

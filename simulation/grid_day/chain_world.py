@@ -21,7 +21,8 @@ from simulation.market_day.anvil import CHAIN_ID
 from simulation.market_day.chain import Call, Chain
 from simulation.market_day.keys import key_of
 
-PARAMETERS: Final = "standard"
+PARAMETERS: Final = "single-key"
+"""The experiment sets curves and ratings as it goes on; nobody votes on that."""
 REPORTERS: Final = 4
 """Least number that bears one false reporter; three of them sign each round."""
 GENESIS_BEFORE_SECONDS: Final = 8 * 3_600

@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from energy_grid.artifacts import Artifacts
 from energy_grid.contracts import Contracts
-from energy_grid.deployment import Journal, LocalSigner, Parameters, Plan, deploy
+from energy_grid.deployment import Journal, LocalSigner, Parameters, Plan, deploy, hand_over
 from energy_grid.deployment.journal import open_deployment
+from energy_grid.deployment.reader import DEPLOYER
 from energy_grid.rpc import Rpc
 from simulation.market_day.errors import MarketDayError
 from simulation.market_day.keys import DayKeys
@@ -53,7 +54,9 @@ def deploy_market(
         file.unlink(missing_ok=True)
     chain_id = rpc.chain_id()
     artifacts = Artifacts.load()
-    first = replace(Parameters.load(PARAMETERS), **(changes or {}))
+    # The key that deploys goes on as registrar; what it could decide ends with the deployment.
+    standard = replace(Parameters.load(PARAMETERS), registrar=DEPLOYER)
+    first = replace(standard, **(changes or {}))
     second = replace(
         first, retail_tariff=_SECOND_RETAIL_UNITS, feed_in_tariff=_SECOND_FEED_IN_UNITS
     )
@@ -71,7 +74,7 @@ def deploy_market(
     def open_zone(zone: int, parameters: Parameters) -> Contracts:
         plan = Plan(parameters, artifacts, governor.address, chain_id, settlement_token=None)
         operator = LocalSigner(keys.operators[zone])
-        report = deploy(plan, journal, governor, {zone: operator})
+        report = deploy(plan, journal, governor, {zone: operator}, hands_over=False)
         if report.outstanding:
             check = report.outstanding[0]
             raise MarketDayError(
@@ -97,4 +100,6 @@ def deploy_market(
             market.address,
             market.encode("addInterconnector", FIRST_ZONE, SECOND_ZONE, line_w, line_w, owner),
         )
+    plan = Plan(first, artifacts, governor.address, chain_id, settlement_token=None)
+    hand_over(plan, journal, governor, contracts)
     return contracts

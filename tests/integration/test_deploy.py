@@ -22,20 +22,25 @@ import pytest
 from energy_grid.artifacts import Artifacts
 from energy_grid.contracts import Contracts
 from energy_grid.deployment import LocalSigner, Parameters, Plan, verify
+from energy_grid.deployment.governance import ROLE_IDS
 from energy_grid.deployment.journal import DeploymentError, open_deployment
 from energy_grid.deployment.oracles import ORACLES, standard_feeds
+from energy_grid.deployment.parameters import ParametersError
 from energy_grid.deployment.plan import create_address
+from energy_grid.deployment.reader import DEVELOPMENT_PEOPLE
 from energy_grid.deployment.roles import Role
 from energy_grid.deployments import Deployment, DeploymentFileError
 from energy_grid.errors import ConfigurationError
 from energy_grid.feeds import Feed, FeedKind, FeedStatus, standard_config
+from energy_grid.safe import SafeAccount
 from energy_grid.units import Zone
 from tests.utils.deploying import deploy_on, test_account
 
-STEPS = 25
+STEPS = 33
+GOVERNED_STEPS = STEPS + 7
 ADMIN = test_account(0).address
 OPERATOR = test_account(1).address
-STANDARD = Path("deployments/parameters/standard.toml")
+SINGLE_KEY = Path("deployments/parameters/single-key.toml")
 
 
 class Killed(BaseException):
@@ -54,7 +59,7 @@ def _fresh_chain(chain):
     chain.revert(snapshot)
 
 
-def differences(rpc, folder, parameters="standard"):
+def differences(rpc, folder, parameters="single-key"):
     deployment = Deployment.read(folder / f"{rpc.chain_id()}.json")
     checks = verify(deployment, rpc, Parameters.load(parameters), Artifacts.load())
     return [check for check in checks if not check.ok]
@@ -132,7 +137,8 @@ def test_deploy__killed_at_every_moment__each_transaction_exactly_once(chain, tm
     seen: set[str] = set()
 
     def kill_at_the_first_new_edge(edge):
-        if edge not in seen:
+        # "done" leaves the same as "planned" of the next step.
+        if edge not in seen and not edge.endswith(": done"):
             seen.add(edge)
             raise Killed(edge)
 
@@ -145,7 +151,7 @@ def test_deploy__killed_at_every_moment__each_transaction_exactly_once(chain, tm
         except Killed:
             continue
 
-    assert len(seen) == 5 * STEPS, "planned, recorded, sent, mined, done of each step"
+    assert len(seen) == 4 * STEPS, "planned, recorded, sent, mined of each step"
     assert runs == len(seen) + 1
     assert report.outstanding == ()
     assert differences(chain.rpc, tmp_path) == []
@@ -254,7 +260,7 @@ def test_deploy__roles_changed_on_chain__wired_again_in_one_transaction(chain, t
 def test_deploy__oracles__wired_fed_and_quoting_for_the_market(chain, tmp_path):
     deployment = deploy_on(chain.rpc, tmp_path).deployment
     contracts = Contracts.load(deployment, chain.rpc)
-    parameters = Parameters.load("standard")
+    parameters = Parameters.load("single-key")
     oracle, market = contracts.price_oracle, contracts.energy_trading
     manager = contracts.access_manager
 
@@ -283,7 +289,7 @@ def test_deploy__grid_management__limits_roles_and_the_reference_price_reads_it(
     assert contracts.price_oracle.call("stabilitySource") == grid.address
     for role, holder in (
         (Role.BREAKER, grid.address),
-        (Role.BREAKER, ADMIN),
+        (Role.BREAKER, contracts.guardian.address),
         (Role.GRID, grid.address),
         (Role.GRID, ADMIN),
         (Role.CALENDAR, contracts.demand_response.address),
@@ -361,7 +367,7 @@ def test_deploy__reporters_and_a_feed_changed_on_chain__as_in_the_file_again(cha
 
 
 def test_plan__reporters_of_test_chains_on_a_public_one__refused():
-    with pytest.raises(ConfigurationError, match="5 accounts of local test chains"):
+    with pytest.raises(ConfigurationError, match="8 accounts of local test chains"):
         Plan(Parameters.load("standard"), Artifacts.load(), ADMIN, 11155111, OPERATOR)
 
 
@@ -394,7 +400,7 @@ def test_verify__tariff_changed_and_code_replaced__are_differences(chain, tmp_pa
 def test_deploy__governor_is_somebody_else__deployer_gives_up_its_power(chain, tmp_path):
     governor = test_account(5).address
     parameters = tmp_path / "other.toml"
-    text = STANDARD.read_text().replace('governor = "deployer"', f'governor = "{governor}"')
+    text = SINGLE_KEY.read_text().replace('governor = "deployer"', f'governor = "{governor}"')
     parameters.write_text(text)
 
     report = deploy_on(chain.rpc, tmp_path, parameters=parameters)
@@ -422,8 +428,8 @@ def test_deploy__operators_key_elsewhere__its_steps_are_outstanding(chain, tmp_p
 
 def test_deploy__parameter_fixed_at_deployment_changed__refused(chain, tmp_path):
     deploy_on(chain.rpc, tmp_path)
-    parameters = tmp_path / "standard.toml"
-    parameters.write_text(STANDARD.read_text().replace("lot_wh = 1", "lot_wh = 10"))
+    parameters = tmp_path / "single-key.toml"
+    parameters.write_text(SINGLE_KEY.read_text() + "[market]\nlot_wh = 10\n")
 
     with pytest.raises(
         DeploymentError, match=r"lotWh of MarketRegister is fixed .* expected 1 .*10"
@@ -434,9 +440,9 @@ def test_deploy__parameter_fixed_at_deployment_changed__refused(chain, tmp_path)
 def test_deploy__other_parameter_set_than_recorded__refused(chain, tmp_path):
     deploy_on(chain.rpc, tmp_path)
     parameters = tmp_path / "other.toml"
-    parameters.write_text(STANDARD.read_text())
+    parameters.write_text(SINGLE_KEY.read_text())
 
-    with pytest.raises(ConfigurationError, match="expected standard, found other"):
+    with pytest.raises(ConfigurationError, match="expected single-key, found other"):
         deploy_on(chain.rpc, tmp_path, parameters=parameters)
 
 
@@ -463,7 +469,7 @@ def test_open_deployment__chain_with_the_same_id_is_gone__anew_or_refused(chain,
             chain.rpc,
             network="test",
             deployer=ADMIN,
-            parameters="standard",
+            parameters="single-key",
             may_start_anew=may_start_anew,
             announce=said.append,
         )
@@ -536,3 +542,124 @@ def test_create_address__as_the_chain_computes_it(nonce):
     from web3.utils.address import get_create_address
 
     assert create_address(ADMIN, nonce) == to_checksum_address(get_create_address(ADMIN, nonce))
+
+
+# --- Governed -------------------------------------------------------------------------------------
+
+
+def powers(contracts, account):
+    """Roles that an account holds, in the access manager and in the timelock."""
+    manager, timelock = contracts.access_manager, contracts.timelock
+    held = {role.name for role in Role if manager.call("hasRole", int(role), account)[0]}
+    return held | {
+        name for name, role in ROLE_IDS.items() if timelock.call("hasRole", role, account)
+    }
+
+
+def test_deploy__standard__the_timelock_governs_and_the_deployer_keeps_nothing(chain, tmp_path):
+    report = deploy_on(chain.rpc, tmp_path, parameters="standard")
+
+    assert (report.transactions_sent, report.outstanding) == (GOVERNED_STEPS, ())
+    assert differences(chain.rpc, tmp_path, "standard") == []
+    contracts = Contracts.load(report.deployment, chain.rpc)
+    assert powers(contracts, ADMIN) == set()
+    timelock, guardian = contracts.timelock.address, contracts.guardian.address
+    assert powers(contracts, timelock) == {"GOVERNOR", "GRID", "DEFAULT_ADMIN_ROLE"}
+    governor = contracts.governor.address
+    assert powers(contracts, governor) == {"PROPOSER_ROLE", "CANCELLER_ROLE"}
+    assert powers(contracts, guardian) == {"GUARDIAN", "BREAKER", "CANCELLER_ROLE"}
+    assert powers(contracts, "0x" + "0" * 40) == {"EXECUTOR_ROLE"}
+    treasury = report.deployment.address_of("TreasurySafe")
+    assert contracts.settlement.call("treasury") == treasury
+    owners = SafeAccount(treasury, chain.rpc).state()
+    assert (set(owners.owners), owners.threshold) == ({*DEVELOPMENT_PEOPLE}, 2)
+    people = report.deployment.address_of("GuardianSafe")
+    assert people != treasury
+    assert powers(contracts, people) >= {"WATCH", "VETO"}
+    again = deploy_on(chain.rpc, tmp_path, parameters="standard")
+    assert again.transactions_sent == 0
+
+
+def test_deploy__standard__killed_while_handing_over__goes_on(chain, tmp_path):
+    edges = [
+        f"{step}: {moment}"
+        for step in (
+            "create TreasurySafe",
+            "leave the timelock to itself",
+            "hand over to the governor",
+        )
+        for moment in ("planned", "recorded", "sent", "mined")
+    ]
+    for edge in edges:
+        with pytest.raises(Killed):
+            deploy_on(chain.rpc, tmp_path, parameters="standard", on_edge=kill_at(edge))
+    deploy_on(chain.rpc, tmp_path, parameters="standard")
+
+    assert differences(chain.rpc, tmp_path, "standard") == []
+    sent = chain.rpc.nonce(ADMIN) + chain.rpc.nonce(OPERATOR)
+    assert sent == GOVERNED_STEPS
+
+
+def test_deploy__governed__a_zone_more_needs_a_decision(chain, tmp_path):
+    deploy_on(chain.rpc, tmp_path, parameters="standard")
+
+    both = {zone: LocalSigner(test_account(zone)) for zone in (1, 2)}
+    with pytest.raises(DeploymentError, match="AccessManagedUnauthorized"):
+        deploy_on(chain.rpc, tmp_path, parameters="standard", operators=both)
+
+
+def test_verify__deployer_who_prepared_a_way_back__is_found(chain, tmp_path):
+    """Before it hands over, a deployer can give itself a role with a delay, change who administers
+    a role, and put an operation into the timelock that anybody may execute later."""
+    with pytest.raises(Killed):
+        edge = "leave the timelock to itself: planned"
+        deploy_on(chain.rpc, tmp_path, parameters="standard", on_edge=kill_at(edge))
+    contracts = Contracts.load(Deployment.read(tmp_path / "31337.json"), chain.rpc)
+    timelock, manager = contracts.timelock, contracts.access_manager
+    admin, proposer = ROLE_IDS["DEFAULT_ADMIN_ROLE"], ROLE_IDS["PROPOSER_ROLE"]
+    way_back = timelock.encode("grantRole", admin, ADMIN)
+    none = bytes(32)
+    delay = timelock.call("getMinDelay")
+    operation = timelock.call("hashOperation", timelock.address, 0, way_back, none, none)
+    unused = manager.abi.selector("labelRole")
+    for to, data in (
+        (timelock, timelock.encode("grantRole", proposer, ADMIN)),
+        (timelock, timelock.encode("schedule", timelock.address, 0, way_back, none, none, delay)),
+        (timelock, timelock.encode("renounceRole", proposer, ADMIN)),
+        (timelock, timelock.encode("renounceRole", admin, ADMIN)),
+        (manager, manager.encode("grantRole", int(Role.MINTER), OPERATOR, 86_400)),
+        (manager, manager.encode("setRoleAdmin", int(Role.REGISTRAR), int(Role.COMMITTER))),
+        (manager, manager.encode("setTargetFunctionRole", timelock.address, [unused], 7)),
+        (manager, manager.encode("renounceRole", int(Role.GOVERNOR), ADMIN)),
+    ):
+        send_as(chain.rpc, ADMIN, to.address, data)
+
+    found = {(check.subject, check.what) for check in differences(chain.rpc, tmp_path, "standard")}
+
+    assert found == {
+        ("GridTimelock", "operations that no vote has queued"),
+        ("AccessManager", f"MINTER held by {OPERATOR}"),
+        ("AccessManager", "admin of REGISTRAR"),
+    }
+    (check,) = [
+        one for one in differences(chain.rpc, tmp_path, "standard") if one.subject == "GridTimelock"
+    ]
+    assert check.found == ["0x" + operation.hex()]
+
+
+def test_parameters__a_decision_longer_than_a_freeze__refused(tmp_path):
+    path = tmp_path / "slow.toml"
+    path.write_text('extends = "standard"\n[governance]\ntimelock_delay_seconds = 93_600\n')
+
+    with pytest.raises(ParametersError, match=r"within 259200 s.* found 259200 s"):
+        Parameters.load(path)
+    path.write_text('extends = "standard"\n[governance]\ntimelock_delay_seconds = 93_599\n')
+    assert Parameters.load(path).governance.longest_decision == 72 * 3_600 - 1
+
+
+def test_parameters__threshold_above_the_owners__refused(tmp_path):
+    path = tmp_path / "safe.toml"
+    path.write_text('extends = "standard"\n[safe]\nthreshold = 4\n')
+
+    with pytest.raises(ParametersError, match="expected at most 3, the number of owners, found 4"):
+        Parameters.load(path)

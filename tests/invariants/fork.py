@@ -94,7 +94,7 @@ def _deployed_state(folder: Path) -> tuple[Deployment, Parameters]:
         LocalSigner(Account.from_mnemonic(MNEMONIC, account_path=f"m/44'/60'/0'/0/{index}"))
         for index in range(3)
     )
-    parameters = replace(Parameters.load("standard"), **SMALL_BONDS)
+    parameters = replace(Parameters.load("single-key"), **SMALL_BONDS)
     state = folder / "state.json"
     with Anvil(chain_id=UPSTREAM_CHAIN_ID, dump_state=state) as anvil:
         plan = Plan(parameters, Artifacts.load(), deployer.address, UPSTREAM_CHAIN_ID, None)

@@ -207,10 +207,9 @@ class World:
         """Holder of `governor`, `guardian`, `registrar` or `price_feed`."""
         if role == "price_feed":
             return self.chain.contracts.price_oracle.address
-        deployer = self.chain.contracts.deployment.deployer
-        return self.chain.fork.parameters.resolve(
-            getattr(self.chain.fork.parameters, role), deployer
-        )
+        deployment = self.chain.contracts.deployment
+        parameters = self.chain.fork.parameters
+        return parameters.holders(role, deployment.deployer, deployment.addresses)[0]
 
     # --- meters ---
 

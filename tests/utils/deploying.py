@@ -43,7 +43,7 @@ def deploy_on(
     folder: Path,
     *,
     operators: Mapping[int, Signer | str] | None = None,
-    parameters: str | Path = "standard",
+    parameters: str | Path = "single-key",
     deployer: int = 0,
     settlement_token: str | None = None,
     on_edge: Callable[[str], None] = lambda _edge: None,

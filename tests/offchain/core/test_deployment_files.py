@@ -24,6 +24,7 @@ from energy_grid.deployments import (
 from energy_grid.errors import InvalidValueError
 
 ADDRESS = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
+OTHER = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 RECORD = ContractRecord(
     "SmartMeter", ADDRESS, 3, "0xab", {"authority": ADDRESS}, {"LOT": 1}, "0xcd", {"name": "solc"}
 )
@@ -91,7 +92,9 @@ def test_parameters__standard__loads():
 
     assert (parameters.tick_size, parameters.lot_wh) == (1_000, 1)
     assert parameters.terms_tuple() == (1_000_000, 40_000, 10)
-    assert parameters.resolve(parameters.governor, ADDRESS) == ADDRESS
+    assert parameters.holders("governor", ADDRESS, {"GridTimelock": OTHER}) == (OTHER,)
+    assert parameters.holders("treasury", ADDRESS, {"TreasurySafe": OTHER}) == (OTHER,)
+    assert parameters.holders("watchers", ADDRESS, {}) == ()
 
 
 def changed(tmp_path, *changes):
@@ -116,7 +119,7 @@ def changed(tmp_path, *changes):
         ("lot_wh = 1", "lot_wh = 1\nlots = 2", "market.lots: unknown"),
         ("= 1_000 #", "= 1_500 #", "a multiple of 1000, found 1500"),
         ("trading_fee_bps = 10", "trading_fee_bps = 101", "expected 0 to 100, found 101"),
-        ('governor = "deployer"', 'governor = "0x12"', "roles.governor: expected"),
+        ('governor = "timelock"', 'governor = "0x12"', "roles.governor: expected"),
         ("cap_units_per_kwh = 1_000_000", "cap_units_per_kwh = 1_024_000", "1 to 1023 ticks"),
         ("cap_units_per_kwh = 1_000_000", "cap_units_per_kwh = 0", "1 to 1023 ticks"),
         ("cap_units_per_kwh = 1_000_000", "cap_units_per_kwh = 300_000", "retail above the cap"),
@@ -144,7 +147,7 @@ def test_parameters__several_faults__all_at_once(tmp_path):
 
 
 def test_parameters__no_such_file__names_those_there_are():
-    with pytest.raises(ParametersError, match="or one of: standard"):
+    with pytest.raises(ParametersError, match="or one of: single-key, standard"):
         Parameters.load("luxury")
 
 
