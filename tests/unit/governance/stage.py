@@ -114,7 +114,7 @@ def refusal(name: str, **arguments: Any) -> Any:
 
 @contextmanager
 def deployment_refused(
-    stage: GovernanceStage, contract: str, error: str, arguments: tuple[Any, ...]
+    stage: Any, contract: str, error: str, arguments: tuple[Any, ...]
 ) -> Iterator[None]:
     """The next deployment is refused by this error of the contract with these arguments."""
     with pytest.raises(RuntimeError) as refused:

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from energy_grid.grid.limits import GridState
-from tests.unit.governance.stage import refusal
+from tests.unit.governance.stage import deployment_refused, refusal
 from tests.unit.guardian.stage import (
     BACKUP,
     BUDGET,
@@ -375,3 +375,14 @@ def test_constructor__target_without_code__refused(stage: GuardianStage) -> None
 
 def test_targets__asked__as_deployed(stage: GuardianStage) -> None:
     assert tuple(stage.guardian.ask("targets")) == stage.targets()
+
+
+@pytest.mark.parametrize("place", range(7))
+def test_guardian__deployed_over_an_address_without_code__refused(
+    stage: GuardianStage, place: int
+) -> None:
+    targets = [*stage.targets()]
+    targets[place] = STRANGER
+
+    with deployment_refused(stage, "Guardian", "TargetWithoutCode", (STRANGER,)):
+        stage.chain.deploy("Guardian", stage.authority.address, tuple(targets))
