@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +43,6 @@ def _command(run: Callable[..., dict[str, Any]]) -> Any:
         help="Folder of the deployment files.",
     )
     @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-    @wraps(run)
     def command(provider: ProviderAPI, folder: Path, as_json: bool, **options: Any) -> None:
         if as_json:
             logger.set_level(LogLevel.ERROR)  # ape logs on standard output
@@ -58,6 +56,8 @@ def _command(run: Callable[..., dict[str, Any]]) -> Any:
             raise click.ClickException(str(error)) from error
         _show(result, as_json)
 
+    # Not with functools.wraps: ape looks for the parameter `provider` behind it and misses it.
+    command.__name__, command.__doc__ = run.__name__, run.__doc__
     return command
 
 

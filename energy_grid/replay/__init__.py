@@ -11,6 +11,7 @@ understood here before its state can be trusted.
 
 from energy_grid.replay.assets import AssetReplay
 from energy_grid.replay.authority import AuthorityReplay
+from energy_grid.replay.exits import ExitReplay
 from energy_grid.replay.meters import MeterReplay
 from energy_grid.replay.reducer import Reducer, ReplayError
 from energy_grid.replay.replay import Constants, Replay
@@ -22,6 +23,7 @@ __all__ = [
     "AssetReplay",
     "AuthorityReplay",
     "Constants",
+    "ExitReplay",
     "MeterReplay",
     "Reducer",
     "Replay",

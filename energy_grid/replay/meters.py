@@ -90,11 +90,17 @@ class MeterReplay(Reducer):
             "AuthorityUpdated",
             "EIP712DomainChanged",
             "GapRecorded",
+            "MeterLimitsChanged",
+            "MeterSucceeded",
             "PageDisputeAnswered",
             "PageDisputed",
             "ReadingSkipped",
             "RegisterRolledOver",
             "SignatureDemanded",
+            "SuccessionAnnounced",
+            "SuccessionConsented",
+            "SuccessionObjected",
+            "SuccessionWithdrawn",
         }
     )
 

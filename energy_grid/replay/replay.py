@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from energy_grid.abi import Event
 from energy_grid.replay.assets import AssetReplay
 from energy_grid.replay.authority import AuthorityReplay
+from energy_grid.replay.exits import ExitReplay
 from energy_grid.replay.meters import MeterReplay
 from energy_grid.replay.reducer import Reducer
-from energy_grid.replay.settlement import SettlementReplay
 from energy_grid.replay.tokens import TokenReplay
 from energy_grid.replay.trading import TradingReplay
 
@@ -38,7 +38,7 @@ class Replay:
     """
 
     def __init__(self, addresses: Mapping[str, str], constants: Constants) -> None:
-        self.settlement = SettlementReplay(constants.treasury)
+        self.settlement = ExitReplay(constants.treasury)
         self.trading = TradingReplay(constants.lot_wh)
         self.meters = MeterReplay()
         self.certificates = TokenReplay()

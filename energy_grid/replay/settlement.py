@@ -70,6 +70,7 @@ class SettlementReplay(Reducer):
             "BondStandingChanged",
             "CertificatesClaimed",
             "EnergyRetired",
+            "JoinLimitsChanged",
             "TariffBoundsChanged",
         }
     )
@@ -285,8 +286,8 @@ class SettlementReplay(Reducer):
             fees = slot["networkFee"] + slot["tradingFee"]
             account.locked -= slot["unlocked"]
             account.free += slot["unlocked"] + slot["proceeds"] - slot["cost"] - fees
-            account.free -= slot["imbalance"]
-            operator.free += slot["networkFee"] + slot["imbalance"]
+            operator.free += slot["networkFee"]
+            self.charge(event.account, slot["imbalance"])
             treasury.free += slot["tradingFee"]
             self.clearing += slot["cost"] - slot["proceeds"]
             if slot["basis"] == DEFAULTED:
@@ -294,10 +295,14 @@ class SettlementReplay(Reducer):
                 account.assumed_import_wh += slot["importWh"]
             account.settled_until += 1
 
+    def charge(self, address: str, imbalance: int) -> None:
+        """An account pays its zone's operator, or is paid by it if `imbalance` < 0."""
+        account = self.account(address)
+        account.free -= imbalance
+        self.operator_of(account.zone).free += imbalance
+
     def _corrected(self, event: Event, now: int) -> None:
-        account = self.account(event.account)
-        account.free -= event.imbalance
-        self.operator_of(account.zone).free += event.imbalance
+        self.charge(event.account, event.imbalance)
         self._lapsed(event, now)
 
     def _lapsed(self, event: Event, _now: int) -> None:

@@ -78,6 +78,7 @@ class TradingReplay(Reducer):
         self.quotes: dict[tuple[int, int], int] = {}
         self.terms: dict[int, dict[int, Any]] = {}
         self.halts: dict[int, HaltReplay] = {}
+        self.closed_from: dict[int, int] = {}
         self.collars: dict[int, tuple[int, int, int]] = {}
         self.prices: dict[int, tuple[int, int, int, int]] = {}
         self.region_results: dict[int, list[int]] = {}
@@ -113,6 +114,7 @@ class TradingReplay(Reducer):
             "SignedOrdersVoided": self._voided,
             "SlotQuoted": self._quoted,
             "ZoneHalted": self._halted,
+            "ZoneMarketClosed": self._closed,
         }
 
     # --- continuous book ---
@@ -249,6 +251,9 @@ class TradingReplay(Reducer):
 
     def _lifted(self, event: Event, _now: int) -> None:
         self.halts.pop(event.zone, None)
+
+    def _closed(self, event: Event, _now: int) -> None:
+        self.closed_from[event.zone] = event.fromSlot
 
     # --- accounts ---
 

@@ -54,6 +54,14 @@ def test_market_day__small_neighbourhood__settles_every_slot_and_leaves_nothing(
     assert report["readings_accepted"] == (HOMES + 1) * 96
 
 
+def test_market_day__trading_fees__withdrawn_by_two_of_three_owners_of_the_treasury(day):
+    report = _report(day)
+
+    treasury = report["treasury"]
+    assert (treasury["signed"], treasury["owners"]) == (2, 3)
+    assert treasury["amount"] == report["trading_fee_units"] > 0
+
+
 def test_market_day__small_neighbourhood__really_trades_and_certifies(day):
     report = _report(day)
 

@@ -141,7 +141,7 @@ class Contract:
         for log in self.chain.logs:
             if log.address.lower() != self.address.lower():
                 continue
-            event = self.abi.decode_log(_raw_log(log))
+            event = self.abi.decode_log(raw_log(log))
             if event is not None:
                 found.append(event)
         return found
@@ -163,7 +163,7 @@ class Contract:
         return error or DecodedError("", {"message": message}, data)
 
 
-def _raw_log(log: Any) -> Mapping[str, Any]:
+def raw_log(log: Any) -> Mapping[str, Any]:
     """A log as nodes give it."""
     topics = [topic if isinstance(topic, str) else topic.hex() for topic in log.topics]
     data = log.data
