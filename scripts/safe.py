@@ -150,7 +150,7 @@ def propose(
 def sign(desk: Desk, account: AccountAPI, yes: bool, file: Path) -> dict[str, Any]:
     """Look at the proposal in FILE and add a signature to it."""
     proposal = desk.proposal_of(file)
-    state = SafeAccount(proposal.safe, desk.rpc).state()
+    state = SafeAccount(proposal.safe, desk.rpc).state(proposal.hash)
     _require_signable(proposal, state, desk.book(proposal.safe), str(account.address))
     if not yes:
         number = proposal.transaction.nonce

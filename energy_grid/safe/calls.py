@@ -48,20 +48,18 @@ class CallBook:
         Raises:
             SafeError: no call, no such contract, or the arguments do not fit.
         """
-        call = _parsed(text)
-        assert isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name)
-        contract = self._contract(call.func.value.id)
-        function = call.func.attr
-        parameters = contract.abi.parameters(function, len(call.args))
-        if len(parameters) != len(call.args):
+        name, function, nodes = _parsed(text)
+        contract = self._contract(name)
+        parameters = contract.abi.parameters(function, len(nodes))
+        if len(parameters) != len(nodes):
             raise SafeError(
-                f"arguments of {call.func.value.id}.{function}",
+                f"arguments of {name}.{function}",
                 expected=f"({', '.join(map(_shown_parameter, parameters))})",
-                found=f"{len(call.args)} arguments",
+                found=f"{len(nodes)} arguments",
             )
         arguments = [
             self._value(text, node, type_string(parameter))
-            for node, parameter in zip(call.args, parameters, strict=True)
+            for node, parameter in zip(nodes, parameters, strict=True)
         ]
         return contract.address, contract.abi.encode(function, *arguments)
 
@@ -146,7 +144,8 @@ def call_book(deployment: Deployment | None, artifacts: Artifacts, safe: str) ->
     return CallBook(contracts)
 
 
-def _parsed(text: str) -> ast.Call:
+def _parsed(text: str) -> tuple[str, str, list[ast.expr]]:
+    """Contract, function and arguments."""
     try:
         node = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError):
@@ -160,7 +159,7 @@ def _parsed(text: str) -> ast.Call:
         raise SafeError(
             "this is no call", expected='Contract.function(1, 0x..., "text", [2, 3])', found=text
         )
-    return node
+    return node.func.value.id, node.func.attr, node.args
 
 
 def _source(text: str, node: ast.expr) -> str:

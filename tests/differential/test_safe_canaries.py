@@ -89,7 +89,11 @@ def test_canary__is_noticed(
 ) -> None:
     monkeypatch.setattr(machine, "model", fault)
     plenty = settings(
-        machine_settings(), max_examples=400, phases=(Phase.generate,), print_blob=False
+        machine_settings(),
+        max_examples=2_000,
+        phases=(Phase.generate,),
+        report_multiple_bugs=False,
+        print_blob=False,
     )
 
     with pytest.raises(AssertionError):

@@ -269,9 +269,9 @@ class SafeMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.proposals and self.given)
     @rule(
         number=RECENT,
-        picks=st.lists(RECENT, max_size=3),
-        fitting=st.integers(0, 3),
-        sort=st.booleans(),
+        picks=st.just([]) | st.lists(RECENT, max_size=3),
+        fitting=st.integers(0, 4),
+        sort=st.sampled_from([True, True, False]),
         sender=st.sampled_from([ANYBODY, *(one.address for one in PEOPLE[:3])]),
     )
     def execute_with_anything(
@@ -408,5 +408,5 @@ def test_i41__any_signatures_and_actions__only_what_enough_owners_signed(
 
     reached = machine.reached
     assert reached["tools, done"] + reached["anything, done"] >= 15, reached
-    assert min(reached["tools, refused"], reached["anything, refused"]) >= 20, reached
+    assert reached["tools, refused"] + reached["anything, refused"] >= 60, reached
     assert reached["owners changed"] >= 2, reached

@@ -10,29 +10,32 @@ import json
 import re
 import subprocess
 from contextlib import nullcontext
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from energy_grid.contracts import Contracts
-from energy_grid.deployment import Journal, LocalSigner
-from energy_grid.deployment.journal import open_deployment
-from energy_grid.deployment.safes import deploy_safe, deploy_safe_suite
+from energy_grid.deployment import LocalSigner
+from energy_grid.deployment.safes import suite_of
 from energy_grid.deployments import Deployment, deployment_path
 from energy_grid.rpc import to_hex
 from energy_grid.safe import SafeAccount, SafeSetup
+from energy_grid.safe.sending import SafeSender
 from energy_grid.slots import slot_of
 from scripts.safe import cli
-from tests.integration.test_deploy_script import ape_command, environment
+from tests.integration.test_deploy_script import (
+    PASSPHRASE,
+    ape_command,
+    environment,
+    keyfile_home,
+)
 from tests.utils.deploying import deploy_on, test_account
 
-STANDARD = Path("deployments/parameters/standard.toml")
-OWNERS = tuple(str(test_account(index).address) for index in (4, 5, 6))
-"""TEST::4, TEST::5 and TEST::6 of ape."""
+OWNERS = tuple(str(test_account(index).address) for index in (2, 3, 4))
+"""TEST::2, TEST::3 and TEST::4 of ape, which own both Safes of a development chain."""
+__all__ = ["keyfile_home"]
 OUTSIDER = str(test_account(8).address)
 APE_LOCAL_ID = 1337
-SAFES = ("GuardianSafe", "TreasurySafe")
 
 
 class Desk:
@@ -40,39 +43,10 @@ class Desk:
 
     def __init__(self, chain, folder):
         self.chain, self.folder = chain, folder
-        signer = LocalSigner(test_account(7))
-        path = folder / "safes.json"
-        opened = open_deployment(
-            path,
-            chain.rpc,
-            network="test",
-            deployer=signer.address,
-            parameters="standard",
-            may_start_anew=True,
-        )
-        journal = Journal(path, opened, chain.rpc)
-        suite = deploy_safe_suite(journal, signer)
-        for salt, name in enumerate(SAFES):
-            deploy_safe(journal, signer, suite, name, SafeSetup(OWNERS, 2, salt=salt))
-        records = journal.deployment.contracts
-        report = deploy_on(chain.rpc, folder, parameters=self._parameters(records))
+        report = deploy_on(chain.rpc, folder, parameters="standard")
         assert not report.outstanding
-        deployment = report.deployment
-        for name, record in records.items():
-            deployment = deployment.with_contract(name, record)
-        deployment.write(deployment_path(chain.rpc.chain_id(), folder))
-        self.deployment = deployment
-        self.contracts = Contracts.load(deployment, chain.rpc)
-
-    def _parameters(self, records):
-        text = STANDARD.read_text()
-        for role, name in zip(("guardian", "treasury"), SAFES, strict=True):
-            text = re.sub(
-                rf'^{role} = "[^"]*"', f'{role} = "{records[name].address}"', text, flags=re.M
-            )
-        path = self.folder / "with-safes.toml"
-        path.write_text(text)
-        return path
+        self.deployment = report.deployment
+        self.contracts = Contracts.load(report.deployment, chain.rpc)
 
     def state(self, name):
         return SafeAccount(self.deployment.address_of(name), self.chain.rpc).state()
@@ -119,20 +93,20 @@ def _as_deployed(desk, monkeypatch):
 def halt_call(desk):
     now = desk.chain.rpc.timestamp()
     slot = slot_of(now) + 8
-    return f"EnergyTrading.haltZone(1, 1, {slot}, {slot + 4}, {now + 3_600})", slot
+    return f"Guardian.haltZone(1, 1, {slot}, {slot + 4}, {now + 3_600})", slot
 
 
 def test_halt__two_of_three_sign__zone_is_halted(desk):
     call, slot = halt_call(desk)
 
     proposed = desk.propose("halt.json", call)
-    assert f"EnergyTrading.haltZone(zone=1, scope=1, fromSlot={slot}" in proposed["call"]
+    assert f"Guardian.haltZone(zone=1, scope=1, fromSlot={slot}" in proposed["call"]
     assert (proposed["nonce"], proposed["missing"]) == (0, 2)
     assert "expected 2 of 3 owners, found 0" in desk.execute("halt.json")
-    assert desk.sign("halt.json", 4)["missing"] == 1
-    assert desk.sign("halt.json", 4)["missing"] == 1
+    assert desk.sign("halt.json", 2)["missing"] == 1
+    assert desk.sign("halt.json", 2)["missing"] == 1
     assert f"{OUTSIDER} is no owner" in desk.sign("halt.json", 8)
-    assert desk.sign("halt.json", 6)["signed_by"] == [OWNERS[0], OWNERS[2]]
+    assert desk.sign("halt.json", 4)["signed_by"] == [OWNERS[0], OWNERS[2]]
     done = desk.execute("halt.json")
 
     receipt = desk.chain.rpc.receipt(done["transaction"])
@@ -140,23 +114,23 @@ def test_halt__two_of_three_sign__zone_is_halted(desk):
     assert (event.zone, event.fromSlot, event.toSlot) == (1, slot, slot + 4)
     assert desk.state("GuardianSafe").nonce == 1
     assert "is done with: its number is used" in desk.execute("halt.json")
-    assert "this proposal is done with" in desk.sign("halt.json", 5)
+    assert "this proposal is done with" in desk.sign("halt.json", 3)
 
 
 def test_sign__altered_file__refused(desk):
     call, slot = halt_call(desk)
     desk.propose("altered.json", call)
-    desk.sign("altered.json", 4)
+    desk.sign("altered.json", 2)
     path = desk.folder / "altered.json"
     honest = json.loads(path.read_text())
 
     transaction = {**honest["transaction"], "to": desk.deployment.address_of("Settlement")}
     path.write_text(json.dumps({**honest, "transaction": transaction}))
-    assert "was altered" in desk.sign("altered.json", 5)
+    assert "was altered" in desk.sign("altered.json", 3)
     path.write_text(json.dumps({**honest, "call": honest["call"].replace(str(slot), "1")}))
-    assert "does something else than it says" in desk.sign("altered.json", 5)
+    assert "does something else than it says" in desk.sign("altered.json", 3)
     path.write_text(json.dumps({**honest, "chain_id": 1}))
-    assert "was altered" in desk.sign("altered.json", 5)
+    assert "was altered" in desk.sign("altered.json", 3)
     transaction = {**honest["transaction"], "operation": 1}
     path.write_text(json.dumps({**honest, "transaction": transaction}))
     assert "was altered" in desk.execute("altered.json")
@@ -165,12 +139,12 @@ def test_sign__altered_file__refused(desk):
 def test_owners__a_lost_key_is_swapped__its_signatures_count_no_more(desk):
     call, _ = halt_call(desk)
     desk.propose("later.json", "--nonce", 1, call)
-    for owner in (4, 6):
+    for owner in (2, 4):
         desk.sign("later.json", owner)
 
     swapped = desk.propose("swap.json", "--swap-owner", OWNERS[2], OUTSIDER)
     assert f"oldOwner={OWNERS[2]}, newOwner={OUTSIDER}" in swapped["call"]
-    for owner in (4, 5):
+    for owner in (2, 3):
         desk.sign("swap.json", owner)
     desk.execute("swap.json")
 
@@ -194,7 +168,7 @@ def test_owners__what_is_no_safe_any_more__not_even_proposed(desk):
 def test_treasury__more_than_its_fees__told_by_the_contracts_error_and_not_sent(desk):
     call = "Settlement.withdrawTo(TreasurySafe, 1)"
     desk.propose("fees.json", call, safe="TreasurySafe")
-    for owner in (5, 6):
+    for owner in (3, 4):
         desk.sign("fees.json", owner)
 
     refused = desk.execute("fees.json")
@@ -222,19 +196,27 @@ def test_create__foretold_and_created(desk):
     assert (created["safe"], created["owners"], created["threshold"]) == (foretold, [*OWNERS], 2)
 
 
-def test_status__as_a_process_of_its_own(desk):
-    arguments = ("safe", "status", "--safe", "GuardianSafe", *map(str, desk.network()), "--json")
+def test_sign__with_a_key_file__as_a_process_of_its_own(desk, keyfile_home):
+    home, owner = keyfile_home
+    rpc, suite = desk.chain.rpc, suite_of(desk.deployment)
+    setup = SafeSetup((owner, *OWNERS[:2]), 2)
+    safe = SafeSender(rpc, LocalSigner(test_account(9))).create(setup, suite)
+    call, _ = halt_call(desk)
+    desk.propose("file.json", call, safe=safe)
+    arguments = ("sign", desk.folder / "file.json", "--account", "deployer", "--yes", "--json")
+    secrets = {"HOME": str(home), "APE_ACCOUNTS_deployer_PASSPHRASE": PASSPHRASE}
 
     result = subprocess.run(
-        ape_command(*arguments),
-        env=environment(desk.chain.rpc.url),
+        ape_command("safe", *map(str, (*arguments, *desk.network()))),
+        env=environment(rpc.url, **secrets),
         capture_output=True,
         text=True,
         timeout=120,
     )
 
     assert result.returncode == 0, result.stderr
-    assert json.loads(result.stdout)["owners"] == [*OWNERS]
+    assert json.loads(result.stdout)["signed_by"] == [owner]
+    assert desk.run("status", desk.folder / "file.json")["missing"] == 1
 
 
 def test_desk__file_is_read_back(desk):
