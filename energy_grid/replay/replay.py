@@ -43,6 +43,7 @@ class Replay:
         self.meters = MeterReplay()
         self.certificates = TokenReplay()
         self.money = TokenReplay()
+        self.governance = TokenReplay()
         self.assets = AssetReplay()
         self.authority = AuthorityReplay()
         by_role: dict[str, Reducer] = {
@@ -51,6 +52,7 @@ class Replay:
             "SmartMeter": self.meters,
             "EnergyToken": self.certificates,
             "SettlementToken": self.money,
+            "GovernanceToken": self.governance,
             "EnergyAssetNFT": self.assets,
             "AccessManager": self.authority,
         }

@@ -60,7 +60,7 @@ def events_with_times(world: World) -> list[tuple[Event, int]]:
 def differences_of_replay(world: World, replay: Replay) -> list[str]:
     """Where the rebuilt state is not the chain's, in words."""
     questions: list[tuple[str, Request, Callable[[Any], Any], Any]] = []
-    for ask in (_of_money, _of_market, _of_meters, _of_tokens, _of_roles):
+    for ask in (_of_money, _of_market, _of_meters, _of_tokens, _of_votes, _of_roles):
         questions += ask(world, replay)
     answers = world.chain.ask([request for _, request, _, _ in questions])
     return [
@@ -228,6 +228,21 @@ def _of_tokens(world: World, replay: Replay) -> list[Question]:
     for holder, balance in known.balances.items():
         request = (contract, "balanceOf", (holder,))
         questions.append((f"certificates of {world.name_of(holder)}", request, _plain, balance))
+    return questions
+
+
+def _of_votes(world: World, replay: Replay) -> list[Question]:
+    contract, known = world.chain.contracts["GovernanceToken"], replay.governance
+    questions: list[Question] = [("votes", (contract, "totalSupply", ()), _plain, known.supply)]
+    for holder, balance in known.balances.items():
+        request = (contract, "balanceOf", (holder,))
+        questions.append((f"governance tokens of {holder}", request, _plain, balance))
+    for delegate, votes in known.votes.items():
+        request = (contract, "getVotes", (delegate,))
+        questions.append((f"votes of {delegate}", request, _plain, votes))
+    for holder, delegate in known.delegates.items():
+        request = (contract, "delegates", (holder,))
+        questions.append((f"delegate of {holder}", request, _plain, delegate))
     return questions
 
 
