@@ -18,7 +18,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from energy_grid.artifacts import Artifacts
 from energy_grid.deployments import deployment_path
 from energy_grid.rpc import Rpc
-from energy_grid.safe import SafeAccount
 from energy_grid.units import SLOT_SECONDS, SLOTS_PER_DAY
 from simulation.agents.traders import trader_of
 from simulation.market_day.anvil import CHAIN_ID, Anvil, find_anvil
@@ -37,7 +36,7 @@ from simulation.market_day.picture import draw_day
 from simulation.market_day.report import DayReport, Tariff, build_report
 from simulation.market_day.settling import claim_all, settle_all
 from simulation.market_day.trading import Member, TradingFloor
-from simulation.market_day.treasury import TREASURY_FILE, open_treasury, withdraw_fees
+from simulation.market_day.treasury import with_treasurers, withdraw_fees
 from simulation.meters.adapters import MeterAdapters
 from simulation.physics.day import PhysicalDay, simulate_day
 from simulation.physics.zones import ZONES
@@ -132,7 +131,7 @@ def _run_day(
     slots = range(day.first_slot, day.first_slot + SLOTS_PER_DAY)
     deployment_file = deployment_path(CHAIN_ID, folder)
     with watch.stage("deploy and enrol"), console.status("deploying the contracts"):
-        chain, treasury = _open_market(rpc, keys, day.line_w, deployment_file)
+        chain = _open_market(rpc, keys, day.line_w, deployment_file)
         register_meters(chain, keys.governor, fleet)
         account_ids = enrol_members(chain, keys.members)
     markets = {zone: market_view(chain, zone, day.first_slot) for zone in ZONES}
@@ -160,7 +159,7 @@ def _run_day(
         accounts = [member.address for member in keys.members]
         settle_all(chain, keys.keeper, accounts, slots.stop)
         claim_all(chain, keys.keeper)
-        withdrawal = withdraw_fees(chain, keys, treasury)
+        withdrawal = withdraw_fees(chain, keys)
     with watch.stage("audit"), console.status("checking that everything adds up"):
         facts = read_facts(chain, ZONES)
         return build_report(
@@ -181,9 +180,7 @@ def _run_day(
         )
 
 
-def _open_market(
-    rpc: Rpc, keys: DayKeys, line_w: int, deployment_file: Path
-) -> tuple[Chain, SafeAccount]:
+def _open_market(rpc: Rpc, keys: DayKeys, line_w: int, deployment_file: Path) -> Chain:
     """Anvil's clock under our hand, everybody with coins for gas, contracts deployed."""
     # A second a block, whatever the hour of this machine is.
     rpc.call("anvil_setBlockTimestampInterval", 1)
@@ -193,10 +190,9 @@ def _open_market(
             for account in keys.everybody()
         ]
     )
-    treasury = open_treasury(rpc, keys, deployment_file.with_name(TREASURY_FILE))
-    changes = {"treasury": treasury.address}
+    changes = with_treasurers(keys)
     contracts = deploy_market(rpc, keys, line_w, deployment_file, changes=changes)
-    return Chain(rpc, contracts, CHAIN_ID), treasury
+    return Chain(rpc, contracts, CHAIN_ID)
 
 
 def _trade_and_meter(

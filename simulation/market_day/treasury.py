@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Any
 
-from energy_grid.deployment import Journal, LocalSigner
-from energy_grid.deployment.journal import open_deployment
-from energy_grid.deployment.safes import deploy_safe, deploy_safe_suite
-from energy_grid.rpc import Rpc
-from energy_grid.safe import SafeAccount, SafeSetup, SafeTransaction
+from energy_grid.deployment import LocalSigner, Parameters
+from energy_grid.safe import SafeAccount, SafeTransaction
 from energy_grid.safe.sending import SafeSender
 from energy_grid.safe.signatures import sign
 from simulation.market_day.chain import Chain
+from simulation.market_day.deploying import PARAMETERS
 from simulation.market_day.keys import DayKeys
-
-THRESHOLD: Final = 2
-TREASURY_FILE: Final = "safes.json"
-"""Where the day keeps the addresses of Safe's contracts, beside its deployment file."""
-_NETWORK: Final = "market day"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,31 +31,21 @@ class Withdrawal:
     amount: int
 
 
-def open_treasury(rpc: Rpc, keys: DayKeys, file: Path) -> SafeAccount:
-    """Deploy the contracts of Safe and create the treasury, before the market that names it."""
-    signer = LocalSigner(keys.governor)
-    recorded = open_deployment(
-        file,
-        rpc,
-        network=_NETWORK,
-        deployer=signer.address,
-        parameters="",
-        may_start_anew=True,
-    )
-    journal = Journal(file, recorded, rpc)
-    suite = deploy_safe_suite(journal, signer)
-    setup = SafeSetup(tuple(str(owner.address) for owner in keys.treasurers), THRESHOLD)
-    record = deploy_safe(journal, signer, suite, "TreasurySafe", setup)
-    return SafeAccount(record.address, rpc)
+def with_treasurers(keys: DayKeys) -> dict[str, Any]:
+    """What differs from the standard parameters: the day's own people own the treasury."""
+    standard = Parameters.load(PARAMETERS).safe
+    owners = tuple(str(owner.address) for owner in keys.treasurers)
+    return {"safe": replace(standard, treasury=owners)}
 
 
-def withdraw_fees(chain: Chain, keys: DayKeys, treasury: SafeAccount) -> Withdrawal:
+def withdraw_fees(chain: Chain, keys: DayKeys) -> Withdrawal:
     """As many owners as needed sign a withdrawal of all fees; any account sends it."""
     settlement, token = chain.contracts.settlement, chain.contracts.settlement_token
+    treasury = SafeAccount(chain.contracts.deployment.address_of("TreasurySafe"), chain.rpc)
+    state = treasury.state()
     amount = int(settlement.call("accountState", treasury.address).free)
-    signers = keys.treasurers[:THRESHOLD] if amount else ()
+    signers = keys.treasurers[: state.threshold] if amount else ()
     if amount:
-        state = treasury.state()
         withdrawal = SafeTransaction(
             to=settlement.address,
             data=settlement.encode("withdrawTo", treasury.address, amount),
@@ -79,7 +61,7 @@ def withdraw_fees(chain: Chain, keys: DayKeys, treasury: SafeAccount) -> Withdra
         sender.execute(treasury, withdrawal, signatures)
     return Withdrawal(
         safe=treasury.address,
-        owners=len(keys.treasurers),
+        owners=len(state.owners),
         signed=len(signers),
         amount=int(token.call("balanceOf", treasury.address)),
     )
