@@ -133,7 +133,7 @@ def _measure_of(finding: Finding) -> dict[str, Any] | None:
     if finding.measure is None:
         return None
     call = finding.measure
-    return {"contract": call.contract, "function": call.function, "arguments": call.arguments}
+    return {"function": call.function, "oracle": call.oracle, "arguments": call.arguments}
 
 
 def _plain(value: Any) -> Any:

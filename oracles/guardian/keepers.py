@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from pydantic import Field
@@ -16,7 +16,7 @@ from energy_grid.outbox import Cycle, State
 from energy_grid.preflight import open_chain
 from oracles.guardian.detect import Cause, Finding, Policy, detect
 from oracles.guardian.evidence import EvidenceFolder
-from oracles.guardian.measures import LONGEST_SECONDS, TARGETS
+from oracles.guardian.measures import ALLOWED_CALLS, CONTRACT, LONGEST_SECONDS, Measure
 from oracles.guardian.reader import SceneReader
 from oracles.runtime.checks import Check, Found, basic_checks, role_check
 from oracles.runtime.config import KeeperSettings
@@ -143,11 +143,16 @@ class GuardianWatch(Keeper):
         measure = finding.measure
         if measure is None or self._desk.was_done(finding.key):
             return False
-        contract = self._contracts[measure.contract]
-        is_planned = self._desk.plan(finding.key, contract, measure.function, *measure.arguments)
+        guardian, arguments = self._contracts[CONTRACT], self._arguments(measure)
+        is_planned = self._desk.plan(finding.key, guardian, measure.function, *arguments)
         if is_planned:
             self._measures.labels(function=measure.function).inc()
         return is_planned
+
+    def _arguments(self, measure: Measure) -> tuple[Any, ...]:
+        if not measure.oracle:
+            return measure.arguments
+        return (self._contracts[measure.oracle].address, *measure.arguments)
 
     def _tell_refusals(self, findings: tuple[Finding, ...]) -> None:
         """A measure that the contract refuses is somebody's business at once."""
@@ -188,9 +193,8 @@ def checks(settings: GuardianSettings) -> Iterator[Check]:
     yield from basic_checks(settings, NAME, found)
     if found.chain is None:
         return
-    for function, targets in sorted(TARGETS.items()):
-        for contract in targets:
-            yield role_check(found, contract, function)
+    for function in sorted(ALLOWED_CALLS):
+        yield role_check(found, CONTRACT, function)
 
 
 GUARDIAN: Final = Program(

@@ -24,7 +24,7 @@ from tests.utils.anvil import Anvil
 from tests.utils.deploying import test_account
 
 KEEPER, GUARDIAN = 6, 7
-GUARDIAN_ROLE, FEED_ROLE = 1, 4
+WATCH_ROLE, FEED_ROLE = 10, 4
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def test_guardian__normal_day__nothing_and_a_jump_freezes_the_quotes_once(world)
     # The market's price feed leaps: by hand, as one who holds the role could.
     access, market = world.contracts.access_manager, world.contracts.energy_trading
     for role, holder in (
-        (GUARDIAN_ROLE, test_account(GUARDIAN).address),
+        (WATCH_ROLE, test_account(GUARDIAN).address),
         (FEED_ROLE, world.governor),
     ):
         world.send(world.governor, access, "grantRole", role, holder, 0)

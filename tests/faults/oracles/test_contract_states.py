@@ -42,8 +42,7 @@ from tests.utils.anvil import Anvil
 from tests.utils.deploying import test_account
 from tests.utils.oracles import reporter_keys
 
-GUARDIAN_ROLES = (1, 6)
-"""GUARDIAN and BREAKER."""
+WATCH_ROLE = 10
 STOP_TRADING = 3
 KEEPER = 6
 DEMAND = Feed(FeedKind.DEMAND, Zone(EAST))
@@ -204,11 +203,10 @@ def equivocate(world, slot):
 
 def grant(world, has_role):
     access, address = world.contracts.access_manager, test_account(KEEPER).address
-    for role in GUARDIAN_ROLES:
-        if has_role:
-            world.send(world.governor, access, "grantRole", role, address, 0)
-        else:
-            world.send(world.governor, access, "revokeRole", role, address)
+    if has_role:
+        world.send(world.governor, access, "grantRole", WATCH_ROLE, address, 0)
+    else:
+        world.send(world.governor, access, "revokeRole", WATCH_ROLE, address)
 
 
 def halted_scope(world):
