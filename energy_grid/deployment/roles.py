@@ -46,7 +46,6 @@ ROLES: Final[Mapping[Role, RoleSpec]] = {
     Role.GUARDIAN: RoleSpec(
         "takes feeds and quotes away for a while, raises states, stops events: can only tighten",
         contracts=("Guardian",),
-        people=("guardian",),
     ),
     Role.REGISTRAR: RoleSpec(
         "registers and removes meters and assets, judges quarantines, appoints bridges",
@@ -60,7 +59,7 @@ ROLES: Final[Mapping[Role, RoleSpec]] = {
         "seals the sessions of a sealed auction; whoever runs a national market deploys that alone"
     ),
     Role.BREAKER: RoleSpec(
-        "halts trading in a zone for at most 72 h", ("GridManagement", "Guardian"), ("guardian",)
+        "halts trading in a zone for at most 72 h", ("GridManagement", "Guardian")
     ),
     Role.GRID: RoleSpec(
         "sets what the lines between zones carry", ("GridManagement",), ("governor",)

@@ -47,7 +47,7 @@ def set_up(plan: LivePlan) -> None:
         changes = {
             "reporters": tuple(str(account.address) for account in live.reporters),
             "forecast_horizons": HORIZONS,
-            "guardian": str(live.keepers["guardian"].address),
+            "watchers": (str(live.keepers["guardian"].address),),
         }
         contracts = deploy_market(
             rpc, keys, world.day.line_w, plan.deployment_file, resumes=True, changes=changes
