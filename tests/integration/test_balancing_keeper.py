@@ -253,7 +253,7 @@ def test_demand__operators_plan__published_with_the_state_enrolled_and_given_bac
     assert planned == ["update", "publish", "enrol"]
     joined = demand.events("ResourceJoined")
     assert [event.resourceId for event in joined] == [1, 2, 3]
-    homes.send(homes.governor, demand, "stopEvent", 1)
+    homes.send(homes.governor, homes.contracts.guardian, "stopEvent", 1)
     assert rest(balancing) == ["release"]
     assert [event.meterId for event in demand.events("MeterReleased")] == list(homes.meters)
     assert rest(balancing) == []

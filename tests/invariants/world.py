@@ -207,6 +207,8 @@ class World:
         """Holder of `governor`, `guardian`, `registrar` or `price_feed`."""
         if role == "price_feed":
             return self.chain.contracts.price_oracle.address
+        if role == "guardian":  # the contract itself: its budgets have a machine of their own
+            return self.chain.contracts.guardian.address
         deployment = self.chain.contracts.deployment
         parameters = self.chain.fork.parameters
         return parameters.holders(role, deployment.deployer, deployment.addresses)[0]

@@ -89,10 +89,10 @@ def cycles(keeper, number=5):
 
 
 def halt(world, until=None):
-    market, slot = world.contracts.energy_trading, tomorrow(world)
+    guardian, slot = world.contracts.guardian, tomorrow(world)
     expires = world.now + 3_600 if until is None else until
     world.send(
-        world.governor, market, "haltZone", EAST, STOP_TRADING, slot - 96, slot + 96, expires
+        world.governor, guardian, "haltZone", EAST, STOP_TRADING, slot - 96, slot + 96, expires
     )
 
 
@@ -158,12 +158,13 @@ def test_halted__in_the_very_block__one_transaction_a_slot_at_most(world):
         desk.work()
         # The halt offers more, so it comes first in the block.
         slot = tomorrow(world)
-        data = market.encode(
+        guardian = world.contracts.guardian
+        data = guardian.encode(
             "haltZone", EAST, STOP_TRADING, slot - 96, slot + 96, world.now + 3_600
         )
         rpc.call(
             "eth_sendTransaction",
-            {"from": world.governor, "to": market.address, "data": "0x" + data.hex(),
+            {"from": world.governor, "to": guardian.address, "data": "0x" + data.hex(),
              "gas": hex(1_000_000), "maxFeePerGas": hex(10**12),
              "maxPriorityFeePerGas": hex(10**12)},
         )  # fmt: skip
