@@ -1,5 +1,4 @@
-"""What the guardian can do: four calls of the `Guardian` contract, each of which takes something
-away for a while.
+"""What the guardian can do: four calls of its contract that take something away for a while.
 
 The list is closed. Nothing that lifts a halt, thaws a feed or ends a fallback is on it, and the
 desk refuses whatever is not. Escalating, stopping events and vetoes are for people.

@@ -331,16 +331,31 @@ def test_deploy__grid_management_lost__anew_and_the_old_one_has_no_role_left(cha
         assert again.access_manager.call("hasRole", int(role), old) == (False, 0)
 
 
-def test_verify__another_breaker__is_a_difference_and_stays(chain, tmp_path):
+def test_verify__another_holder_of_grid__is_a_difference_and_stays(chain, tmp_path):
     contracts = Contracts.load(deploy_on(chain.rpc, tmp_path).deployment, chain.rpc)
     manager = contracts.access_manager
-    data = manager.encode("grantRole", int(Role.BREAKER), OPERATOR, 0)
+    data = manager.encode("grantRole", int(Role.GRID), OPERATOR, 0)
     send_as(chain.rpc, ADMIN, manager.address, data)
 
     deploy_on(chain.rpc, tmp_path)
 
     found = differences(chain.rpc, tmp_path)
-    assert [check.what for check in found] == [f"BREAKER held by {OPERATOR}"]
+    assert [check.what for check in found] == [f"GRID held by {OPERATOR}"]
+
+
+@pytest.mark.parametrize("role", [Role.GUARDIAN, Role.BREAKER], ids=lambda role: role.name)
+def test_deploy__anybody_beside_the_contracts_of_a_role__goes(chain, tmp_path, role):
+    contracts = Contracts.load(deploy_on(chain.rpc, tmp_path).deployment, chain.rpc)
+    manager = contracts.access_manager
+    data = manager.encode("grantRole", int(role), OPERATOR, 0)
+    send_as(chain.rpc, ADMIN, manager.address, data)
+    found = differences(chain.rpc, tmp_path)
+    assert [check.what for check in found] == [f"{role.name} held by {OPERATOR}"]
+
+    deploy_on(chain.rpc, tmp_path)
+
+    assert differences(chain.rpc, tmp_path) == []
+    assert not manager.call("hasRole", int(role), OPERATOR)[0]
 
 
 def test_deploy__reporters_and_a_feed_changed_on_chain__as_in_the_file_again(chain, tmp_path):
@@ -374,12 +389,12 @@ def test_plan__reporters_of_test_chains_on_a_public_one__refused():
 def test_verify__guardian_nobody_named__is_a_difference(chain, tmp_path):
     contracts = Contracts.load(deploy_on(chain.rpc, tmp_path).deployment, chain.rpc)
     manager = contracts.access_manager
-    data = manager.encode("grantRole", int(Role.GUARDIAN), OPERATOR, 0)
+    data = manager.encode("grantRole", int(Role.WATCH), OPERATOR, 0)
     send_as(chain.rpc, ADMIN, manager.address, data)
 
     found = differences(chain.rpc, tmp_path)
 
-    assert [check.what for check in found] == [f"GUARDIAN held by {OPERATOR}"]
+    assert [check.what for check in found] == [f"WATCH held by {OPERATOR}"]
 
 
 def test_verify__tariff_changed_and_code_replaced__are_differences(chain, tmp_path):
