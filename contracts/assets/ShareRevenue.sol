@@ -89,9 +89,10 @@ abstract contract ShareRevenue is ShareToken {
         AccountState memory account = SETTLEMENT.accountState(address(this));
         if (account.arrears != 0) return;
         uint256 free = account.free;
-        uint256 kept = RESERVE;
-        if (_status != VaultStatus.OPEN) {
-            kept = 0;
+        // Nothing is left to work with for who has left, or when the market is wound down.
+        bool isOver = _status != VaultStatus.OPEN || SETTLEMENT.windDownSlot() != 0;
+        uint256 kept = isOver ? 0 : RESERVE;
+        if (isOver) {
             uint256 required = account.metered ? SETTLEMENT.securityDeposit() : 0;
             if (account.security > required) {
                 SETTLEMENT.withdrawSecurity(account.security - required);

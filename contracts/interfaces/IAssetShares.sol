@@ -104,7 +104,7 @@ interface IAssetShares {
 
     /// @notice Bring in what is new and divide it. Money: free money of the account beyond the reserve, and whatever
     /// else has arrived here; an account with arrears gives none. Certificates: what settlement has credited.
-    /// After the end, all free money, and the security deposit once it is free.
+    /// After the end, or once the market is wound down: all free money, and the security deposit once it is free.
     /// @return amount units divided or assigned
     function collect(Revenue kind) external returns (uint256 amount);
 

@@ -36,6 +36,11 @@ ELSEWHERE = {
     "::test_i28__any_values_and_actions__state_follows_ok_values_only",
     "I-29": "tests/differential/test_flexibility.py"
     "::test_i29__any_actions__paid_within_the_reduction_once_and_from_a_full_budget",
+    **dict.fromkeys(
+        ("I-35", "I-36", "I-37", "I-38"),
+        "tests/differential/test_asset_shares.py"
+        "::test_i35_i38__any_actions__shares_and_money_as_the_model",
+    ),
     "I-39": "tests/unit/governance/test_bounds.py"
     "::test_i39__on_a_bound_and_one_beyond__taken_and_refused",
     "I-40": "tests/unit/governance/test_machine.py"
