@@ -3,6 +3,7 @@
 - `proposal`: what is decided, and the ids that follow from it
 - `reading`: proposals as a chain has them
 - `steps`: what may be done with a proposal now, and whether it would work
+- `acting`: doing it with a key
 """
 
 from energy_grid.governance.errors import GovernanceError
