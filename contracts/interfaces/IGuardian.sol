@@ -22,8 +22,9 @@ import {HaltScope} from "../types/MarketTerms.sol";
 /// - Stopping an event costs what is left of the event; all events of a zone share a budget.
 /// Spending what is not there reverts `LinearBuckets.RateLimited(given, allowed)`.
 ///
-/// **Vetoes.** This contract is the only canceller of the timelock beside the governor. The people who guard (VETO) may cancel three operations of the timelock in 30 days, refilled likewise: enough
-/// to stop a decision that was a mistake, not enough to rule by refusal.
+/// **Vetoes.** This contract is the only canceller of the timelock beside the governor. The people who guard (VETO) may
+/// cancel three operations of the timelock in 30 days, refilled likewise: enough to stop a decision that was a mistake,
+/// not enough to rule by refusal.
 interface IGuardian {
     /// @notice Part of a budget was spent.
     /// @param power what for
