@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
+from eth_utils.address import to_checksum_address
+
 from energy_grid.abi import Event
 from energy_grid.replay.reducer import Handler, Reducer, require
 from energy_grid.settled_slots import unpack_figures
@@ -77,8 +79,8 @@ class SettlementReplay(Reducer):
 
     def __init__(self, treasury: str) -> None:
         super().__init__()
-        self.treasury = treasury
-        self.accounts: dict[str, AccountReplay] = {treasury: AccountReplay()}
+        self.treasury = to_checksum_address(treasury)
+        self.accounts: dict[str, AccountReplay] = {self.treasury: AccountReplay()}
         self.by_id: dict[int, str] = {}
         self.zones: dict[int, ZoneReplay] = {}
         self.tracked = 0

@@ -305,7 +305,7 @@ class TokenMachine(RuleBasedStateMachine):
         self.send(giver, self.subject.unpause)
 
 
-def check_token(subject: TokenSubject, examples: int = 4, steps: int = 50) -> Counter[str]:
+def check_token(subject: TokenSubject, examples: int = 3, steps: int = 45) -> Counter[str]:
     """Run the machine on a token; answers how often each property was checked.
 
     Raises:
