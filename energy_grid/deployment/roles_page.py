@@ -8,7 +8,14 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final
 
-from energy_grid.deployment.roles import FUNCTION_ROLES, ROLES, TRUSTED_CALLERS, Role
+from energy_grid.deployment.parameters import SAFES
+from energy_grid.deployment.roles import (
+    FUNCTION_ROLES,
+    ROLES,
+    TIMELOCK_ROLES,
+    TRUSTED_CALLERS,
+    Role,
+)
 from energy_grid.deployments import PROJECT_ROOT
 
 PAGE: Final = PROJECT_ROOT / "docs" / "roles.md"
@@ -41,6 +48,17 @@ def page() -> str:
             "",
             *_table(("contract", "caller", "functions"), _trusted()),
             "",
+            "## Roles of the timelock",
+            "Its own, apart from the access manager's. The first administers all four.",
+            "",
+            *_table(("role", "holders"), _timelock()),
+            "",
+            "## Accounts of several owners",
+            "Where the parameters say `safe`, owners and threshold are those of `[safe]`; later only",
+            "their signatures change them.",
+            "",
+            *_table(("entry of `[roles]`", "account"), _safes()),
+            "",
         ]
     )
 
@@ -61,6 +79,16 @@ def _trusted() -> Iterator[Sequence[str]]:
     for contract, functions in TRUSTED_CALLERS.items():
         for caller, names in _grouped(functions):
             yield _code(contract), _code(caller), ", ".join(map(_code, names))
+
+
+def _timelock() -> Iterator[Sequence[str]]:
+    for role, holders in TIMELOCK_ROLES.items():
+        yield role, ", ".join(one if one == "anybody" else _code(one) for one in holders)
+
+
+def _safes() -> Iterator[Sequence[str]]:
+    for entry, name in SAFES.items():
+        yield _code(entry), _code(name)
 
 
 def _grouped(functions: Mapping[str, Role | str]) -> Iterator[tuple[str, list[str]]]:
