@@ -82,7 +82,8 @@ class ChainFacts:
         minted_wh: by the energy token's events.
         retired_wh: by the energy token's events.
         token_supply_wh: total supply of the energy token.
-        token_balances_wh: energy token balance by account; the settlement contract's too.
+        token_balances_wh: energy token balance by account; also of the settlement contract, and
+            of others who may hold some.
     """
 
     accounts: tuple[str, ...]
@@ -126,12 +127,13 @@ class ChainFacts:
         )
 
 
-def read_facts(chain: Chain, zones: Sequence[int]) -> ChainFacts:
+def read_facts(chain: Chain, zones: Sequence[int], others: Sequence[str] = ()) -> ChainFacts:
     """Read state and events of all contracts.
 
     Args:
         chain: where they are.
         zones: zones of the region, the head first.
+        others: who may hold certificates without an account.
     """
     settlement, trading = chain.contracts.settlement, chain.contracts.energy_trading
     energy_token, token = chain.contracts.energy_token, chain.contracts.settlement_token
@@ -139,7 +141,7 @@ def read_facts(chain: Chain, zones: Sequence[int]) -> ChainFacts:
     accounts = tuple(chain.read([(settlement, "accountAt", (index,)) for index in range(count)]))
     states = chain.read([(settlement, "accountState", (account,)) for account in accounts])
     treasury = str(settlement.call("treasury"))
-    holders = (*accounts, settlement.address)
+    holders = tuple(dict.fromkeys((*accounts, settlement.address, *others)))
     balances = chain.read([(energy_token, "balanceOf", (holder,)) for holder in holders])
     deposits: dict[str, int] = dict.fromkeys(accounts, 0)
     for event in settlement.events("Deposited"):

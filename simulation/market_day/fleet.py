@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 from eth_account.signers.local import LocalAccount
@@ -56,8 +57,17 @@ class FleetMeter:
         return "dsmr5" if self.encryption_key is None else "luxembourg_encrypted"
 
 
+class Owner(Protocol):
+    """A key, or a contract."""
+
+    @property
+    def address(self) -> str:
+        """Its account."""
+        ...
+
+
 def build_fleet(
-    day: PhysicalDay, owners: tuple[LocalAccount, ...], seed: int, first_slot: int | None = None
+    day: PhysicalDay, owners: Sequence[Owner], seed: int, first_slot: int | None = None
 ) -> tuple[FleetMeter, ...]:
     """A connection meter for every home, and a production meter where a battery stands.
 

@@ -11,8 +11,9 @@ from energy_grid import eip712
 from simulation.agents.terms import MarketView
 from simulation.market_day.chain import Call, Chain
 from simulation.market_day.fleet import FleetMeter
+from simulation.market_day.plant import RESERVE_COINS, SharedPlant
 
-_DEPOSIT_COINS: Final = 100
+_DEPOSIT_COINS: Final = RESERVE_COINS
 _GAS_REGISTER: Final = 600_000
 
 
@@ -61,17 +62,45 @@ def register_meters(chain: Chain, registrar: LocalAccount, fleet: Sequence[Fleet
     )
 
 
-def enrol_members(chain: Chain, members: Sequence[LocalAccount]) -> tuple[int, ...]:
-    """Enrol, deposit and post the security deposit; returns the short account ids."""
+def enrol_members(
+    chain: Chain, members: Sequence[LocalAccount], plant: SharedPlant | None = None
+) -> tuple[int, ...]:
+    """Enrol, deposit and post the security deposit; returns the short account ids.
+
+    The account of a plant that several own is its vault's: who runs it pays in and posts for it.
+    """
     settlement, token = chain.contracts.settlement, chain.contracts.settlement_token
     coin = 10 ** int(token.call("decimals"))
     security = int(settlement.call("securityDeposit"))
     amount = _DEPOSIT_COINS * coin + security
-    chain.send([Call(member, settlement, "enrol", (member.address,)) for member in members])
+    shared = {} if plant is None else {plant.founder.address: plant}
+    accounts = [
+        shared[member.address].address if member.address in shared else member.address
+        for member in members
+    ]
+    pairs = list(zip(members, accounts, strict=True))
+    chain.send([Call(member, settlement, "enrol", (account,)) for member, account in pairs])
     chain.send([Call(member, token, "mint", (member.address, amount)) for member in members])
     chain.send([Call(member, token, "approve", (settlement.address, amount)) for member in members])
-    chain.send([Call(member, settlement, "deposit", (amount,)) for member in members])
+    chain.send(
+        [
+            Call(member, settlement, "deposit", (amount,))
+            if account == member.address
+            else Call(member, settlement, "depositFor", (account, amount))
+            for member, account in pairs
+        ]
+    )
     if security:
-        chain.send([Call(member, settlement, "postSecurity", (security,)) for member in members])
-    states = chain.read([(settlement, "accountState", (member.address,)) for member in members])
+        chain.send(
+            [
+                Call(member, settlement, "postSecurity", (security,))
+                if member.address not in shared
+                else Call(member, shared[member.address].vault, "postSecurity", ())
+                for member in members
+            ]
+        )
+    if plant is not None:
+        name = (plant.founder.address,)
+        chain.send([Call(plant.founder, plant.vault, "nameDelegate", name)])
+    states = chain.read([(settlement, "accountState", (account,)) for account in accounts])
     return tuple(state.accountId for state in states)

@@ -22,6 +22,7 @@ from simulation.market_day.market_report import (
 )
 from simulation.market_day.options import Options
 from simulation.market_day.residuals import Kind, Residual, total
+from simulation.market_day.share_report import SharesReport
 from simulation.market_day.trading import Member
 from simulation.market_day.treasury import Withdrawal
 from simulation.physics.day import PhysicalDay
@@ -121,6 +122,7 @@ class DayReport:
     treasury: Withdrawal
     tariffs: Mapping[int, Tariff]
     unit_digits: int
+    shares: SharesReport | None = None
 
     @property
     def trades(self) -> int:
@@ -176,6 +178,7 @@ class DayReport:
             "treasury": _fields(self.treasury),
             "auctions": self.auctions.as_json(),
             "interconnector": self.line.as_json(),
+            "shared_plant": None if self.shares is None else self.shares.as_json(),
             "signed_orders": {
                 "placed": self.auctions.signed_placed,
                 "skipped": self.auctions.signed_skipped,
@@ -212,6 +215,7 @@ def build_report(
     treasury: Withdrawal,
     tariffs: Mapping[int, Tariff],
     unit_digits: int,
+    shares: SharesReport | None = None,
 ) -> DayReport:
     """Put the facts into lines.
 
@@ -225,6 +229,7 @@ def build_report(
         treasury: how the trading fees were taken out.
         tariffs: by zone, for the comparison without a market.
         unit_digits: decimals of the settlement token.
+        shares: of the plant that several own, if there is one.
     """
     slots = range(day.first_slot, day.first_slot + len(day.grid.loss_wh))
     operators = [state for state in facts.states.values() if state.isOperator]
@@ -246,7 +251,7 @@ def build_report(
         members=_members(members, facts, tariffs),
         hours=_hours(facts, slots, line),
         cash_by_hour=_cash_by_hour(facts, slots),
-        residuals=tuple(residuals),
+        residuals=(*residuals, *(shares.residuals if shares else ())),
         gas=gas,
         physics=_physics(day),
         # The congestion rent is in the account of the line's owner, an operator, and stands apart.
@@ -258,6 +263,7 @@ def build_report(
         treasury=treasury,
         tariffs=tariffs,
         unit_digits=unit_digits,
+        shares=shares,
     )
 
 
@@ -297,7 +303,7 @@ def _members(
             kind=member.history.home.kind.value,
             temper=member.trader.temper.value,
             signs=member.signs,
-            imported_wh=(line := sums[member.account.address])["imported"],
+            imported_wh=(line := sums[member.address])["imported"],
             exported_wh=line["exported"],
             bought_wh=line["bought"],
             sold_wh=line["sold"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,15 +26,17 @@ from simulation.market_day.bridge import BridgeProcess
 from simulation.market_day.chain import Chain
 from simulation.market_day.deploying import deploy_market
 from simulation.market_day.engine import EngineProcess
-from simulation.market_day.facts import read_facts
-from simulation.market_day.fleet import build_fleet
+from simulation.market_day.facts import ChainFacts, read_facts
+from simulation.market_day.fleet import FleetMeter, build_fleet
 from simulation.market_day.gas import measure_gas
 from simulation.market_day.keys import DayKeys
 from simulation.market_day.onboarding import enrol_members, market_view, register_meters
 from simulation.market_day.options import CACHE_FOLDER, Options
 from simulation.market_day.picture import draw_day
+from simulation.market_day.plant import SALE_SLOT, SharedPlant, found_plant, owners_of
 from simulation.market_day.report import DayReport, Tariff, build_report
 from simulation.market_day.settling import claim_all, settle_all
+from simulation.market_day.share_report import SharesReport, report_shares
 from simulation.market_day.trading import Member, TradingFloor
 from simulation.market_day.treasury import with_treasurers, withdraw_fees
 from simulation.meters.adapters import MeterAdapters
@@ -127,13 +129,17 @@ def _run_day(
     console: Console,
 ) -> DayReport:
     keys = DayKeys.derive(options.seed, len(day.homes))
-    fleet = build_fleet(day, keys.members, options.seed)
     slots = range(day.first_slot, day.first_slot + SLOTS_PER_DAY)
     deployment_file = deployment_path(CHAIN_ID, folder)
     with watch.stage("deploy and enrol"), console.status("deploying the contracts"):
         chain = _open_market(rpc, keys, day.line_w, deployment_file)
+        plant = found_plant(chain, day, keys.members, keys.keeper)
+        fleet = build_fleet(day, owners_of(keys.members, plant), options.seed)
         register_meters(chain, keys.governor, fleet)
-        account_ids = enrol_members(chain, keys.members)
+        if plant is not None:
+            plant.lock(keys.governor, _connection_of(fleet, plant))
+        account_ids = enrol_members(chain, keys.members, plant)
+        before = rpc.block_number()
     markets = {zone: market_view(chain, zone, day.first_slot) for zone in ZONES}
     members = tuple(
         Member(
@@ -142,6 +148,7 @@ def _run_day(
             market := markets[day.zones.zone_of(history.home)],
             trader_of(history.home, market, options.seed),
             history,
+            plant.address if plant is not None and account == plant.founder else None,
         )
         for account, account_id, history in zip(keys.members, account_ids, day.history, strict=True)
     )
@@ -153,15 +160,17 @@ def _run_day(
         ) as bridge,
     ):
         floor = TradingFloor(chain, members, engine, slots, options.seed)
-        _trade_and_meter(floor, bridge, watch, console)
+        _trade_and_meter(floor, bridge, plant, watch, console)
     with watch.stage("settle"), console.status("settling every account, slot by slot"):
         chain.advance_to(slots.stop * SLOT_SECONDS + _SETTLE_AFTER_SECONDS)
-        accounts = [member.address for member in keys.members]
-        settle_all(chain, keys.keeper, accounts, slots.stop)
+        settle_all(chain, keys.keeper, [member.address for member in members], slots.stop)
         claim_all(chain, keys.keeper)
         withdrawal = withdraw_fees(chain, keys)
+        if plant is not None:
+            plant.pay_out()
+            plant.record_production(slots.start // SLOTS_PER_DAY)
     with watch.stage("audit"), console.status("checking that everything adds up"):
-        facts = read_facts(chain, ZONES)
+        facts = read_facts(chain, ZONES, [one.address for one in plant.holders] if plant else ())
         return build_report(
             options,
             day,
@@ -177,7 +186,26 @@ def _run_day(
                 for zone, market in markets.items()
             },
             int(chain.contracts.settlement_token.call("decimals")),
+            _shares(plant, members, facts, slots, before),
         )
+
+
+def _connection_of(fleet: Sequence[FleetMeter], plant: SharedPlant) -> int:
+    """Meter of the plant: its home has no battery, so there is only one."""
+    return next(meter.meter_id for meter in fleet if meter.registration.owner == plant.address)
+
+
+def _shares(
+    plant: SharedPlant | None,
+    members: Sequence[Member],
+    facts: ChainFacts,
+    slots: range,
+    before: int,
+) -> SharesReport | None:
+    if plant is None:
+        return None
+    homes = {str(member.account.address): member.trader.home_number for member in members}
+    return report_shares(plant, homes, facts.slots, slots.start // SLOTS_PER_DAY, before)
 
 
 def _open_market(rpc: Rpc, keys: DayKeys, line_w: int, deployment_file: Path) -> Chain:
@@ -196,7 +224,11 @@ def _open_market(rpc: Rpc, keys: DayKeys, line_w: int, deployment_file: Path) ->
 
 
 def _trade_and_meter(
-    floor: TradingFloor, bridge: BridgeProcess, watch: Stopwatch, console: Console
+    floor: TradingFloor,
+    bridge: BridgeProcess,
+    plant: SharedPlant | None,
+    watch: Stopwatch,
+    console: Console,
 ) -> None:
     """From the evening before to the last reading of the day."""
     chain, slots = floor.chain, floor.slots
@@ -214,6 +246,8 @@ def _trade_and_meter(
                 with watch.stage("meter"):
                     chain.advance_to(boundary)
                     bridge.read_boundary(boundary)
+            if plant is not None and slot == slots.start + SALE_SLOT:
+                plant.sell_late(slot)
             with watch.stage("engine"):
                 chain.advance_to(boundary + _CLEARING_AFTER_SECONDS)
                 floor.let_engine_work()

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from simulation.market_day.report import DayReport, HourLine, MemberLine
 from simulation.market_day.residuals import Kind, total
+from simulation.market_day.share_report import SharesReport
 from simulation.tables import plain_table, residual_table
 
 _BAR_WIDTH = 18
@@ -24,6 +25,8 @@ def print_report(console: Console, report: DayReport) -> None:
     console.print(member_table(report))
     console.print(hour_table(report))
     console.print(auction_table(report))
+    if report.shares is not None:
+        console.print(share_table(report, report.shares))
     console.print(gas_table(report))
     console.print(residual_table(report.residuals))
     console.print(summary(report))
@@ -134,6 +137,41 @@ def auction_table(report: DayReport) -> Table:
             *(_zone_price(price, p, report) for price, p in zip(there.prices, parted, strict=True)),
             _kwh(line.flow_in_hour(here.hour)),
         )
+    return table
+
+
+def share_table(report: DayReport, shares: SharesReport) -> Table:
+    """Who was paid what of the revenue of the plant that several own."""
+    table = plain_table(f"Shares in the panels of home {shares.home} (asset {shares.asset_id})")
+    table.caption = (
+        f"{_kwh(shares.recorded_wh)} kWh on record of the asset. A transfer in the afternoon "
+        "moved shares, and none of the revenue collected until then; what is left are the "
+        "holders' fractions of a unit"
+    )
+    table.add_column("holder", no_wrap=True)
+    for heading in ("shares\nbefore", "shares\nafter", "paid\nunits", "certificates\nWh"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("difference", justify="right", no_wrap=True)
+    for line in shares.holders:
+        table.add_row(
+            f"home {line.home}",
+            f"{line.shares_before:,}",
+            f"{line.shares_after:,}",
+            f"{line.paid:,}",
+            f"{line.paid_wh:,}",
+            f"{line.paid - line.earned}",
+        )
+    table.add_section()
+    table.add_row("left in the vault", "", "", f"{shares.left:,}", f"{shares.left_wh:,}", "")
+    table.add_row(
+        "revenue collected",
+        f"{shares.shares:,}",
+        f"{shares.shares:,}",
+        f"{shares.revenue:,}",
+        f"{shares.collected_wh:,}",
+        f"{shares.revenue - shares.paid - shares.left}",
+        style="bold",
+    )
     return table
 
 

@@ -54,6 +54,7 @@ class Member:
         market: rules of its zone.
         trader: valuations and temper.
         history: what its meters measure; agents see only the part before the present.
+        vault: the account it acts for as a delegate; None if it acts for its own.
     """
 
     account: LocalAccount
@@ -61,11 +62,17 @@ class Member:
     market: MarketView
     trader: Trader
     history: HomeEnergies
+    vault: str | None = None
+
+    @property
+    def address(self) -> str:
+        """The account that trades."""
+        return self.vault or str(self.account.address)
 
     @property
     def signs(self) -> bool:
-        """Whether its curves go out signed."""
-        return self.trader.home_number % SIGNS_EVERY == 0
+        """Whether its curves go out signed; only an account's own key can."""
+        return self.vault is None and self.trader.home_number % SIGNS_EVERY == 0
 
 
 class Relay(Protocol):
@@ -162,7 +169,7 @@ class TradingFloor:
         settlement, trading = self.chain.contracts.settlement, self.chain.contracts.energy_trading
         requests: list[tuple[Any, str, tuple[Any, ...]]] = []
         for member in self.members:
-            requests.append((settlement, "accountState", (member.account.address,)))
+            requests.append((settlement, "accountState", (member.address,)))
             requests.append(
                 (
                     trading,
@@ -216,21 +223,32 @@ class TradingFloor:
             calls.append(Call(member.account, trading, function, arguments, gas, what))
 
         curves = [] if member.signs else [curve.pack() for curve in decision.curves]
+        ids = list(decision.cancel)
+        replaced = [order_id for order_id, _ in decision.replace]
+        quotes = [quote.pack() for _, quote in decision.replace]
+        words = [quote.pack() for quote in decision.place]
+        if member.vault is not None:
+            # A delegate has the functions for many only.
+            for function, count, gas_each, lists in (
+                ("placeCurvesFor", len(curves), _GAS_PER_CURVE, (curves,)),
+                ("cancelOrdersFor", len(ids), _GAS_PER_ORDER, (ids,)),
+                ("replaceOrdersFor", len(replaced), _GAS_PER_ORDER, (replaced, quotes)),
+                ("placeOrdersFor", len(words), _GAS_PER_ORDER, (words,)),
+            ):
+                if count:
+                    add(function, count, gas_each, member.vault, *lists)
+            return calls
         if len(curves) == 1:
             add("placeCurve", 1, _GAS_PER_CURVE, curves[0])
         elif curves:
             add("placeCurves", len(curves), _GAS_PER_CURVE, curves)
-        if decision.cancel:
-            ids = list(decision.cancel)
+        if ids:
             add("cancelOrders", len(ids), _GAS_PER_ORDER, ids)
-        if decision.replace:
-            ids = [order_id for order_id, _ in decision.replace]
-            quotes = [quote.pack() for _, quote in decision.replace]
-            add("replaceOrders", len(ids), _GAS_PER_ORDER, ids, quotes)
-        if len(decision.place) == 1:
-            add("placeOrder", 1, _GAS_PER_ORDER, decision.place[0].pack())
-        elif decision.place:
-            words = [quote.pack() for quote in decision.place]
+        if replaced:
+            add("replaceOrders", len(replaced), _GAS_PER_ORDER, replaced, quotes)
+        if len(words) == 1:
+            add("placeOrder", 1, _GAS_PER_ORDER, words[0])
+        elif words:
             add("placeOrders", len(words), _GAS_PER_ORDER, words)
         return calls
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-HOMES, SEED = 4, 3
+HOMES, SEED = 6, 3
 TIMEOUT_SECONDS = 400
 
 
@@ -120,6 +120,27 @@ def test_market_day__signed_orders__are_relayed_and_all_placed(day):
 
     assert signed["placed"] > 20
     assert signed["skipped"] == 0
+
+
+def test_market_day__shared_plant__revenue_reaches_its_holders_to_the_unit(day):
+    plant = _report(day)["shared_plant"]
+
+    collected, holders = plant["collected_units"], plant["holders"]
+    assert len(collected) == 2
+    assert min(collected) > 0
+    assert plant["revenue_units"] == sum(collected)
+    before = [holder["shares_before"] for holder in holders]
+    after = [holder["shares_after"] for holder in holders]
+    assert sum(before) == sum(after) == plant["shares"]
+    assert before != after
+    # The first collection went by the shares before the transfer, the second by those after it.
+    for holder, first, second in zip(holders, before, after, strict=True):
+        part = collected[0] * first + collected[1] * second
+        assert holder["paid"] == holder["earned"] == part // plant["shares"]
+    assert plant["paid_units"] + plant["left_units"] == plant["revenue_units"]
+    assert 0 <= plant["left_units"] < len(holders)
+    assert plant["certificates_paid_wh"] + plant["certificates_left_wh"] == plant["certificates_wh"]
+    assert plant["production_recorded_wh"] > plant["certificates_wh"] > 0
 
 
 def test_market_day__json_option__prints_the_report_alone(day):
