@@ -46,5 +46,7 @@ def test_live_day__supervisor_bridge_and_chain_killed__nothing_is_lost(tmp_path)
     assert report["good"], [check for check in report["checks"] if not check["good"]]
     assert report["auctions"] > 0
     assert report["oracles"]["rounds"] > 0
-    assert len(processes) == 16
+    assert (
+        len(processes) == 17
+    )  # chain, supervisor, twin, agents, bridges, keepers, reporters, collector
     assert not any(process.is_alive for process in processes)
