@@ -20,12 +20,13 @@ MARKET_TYPE: Final = "EnergyTrading"
 MARKET_INTERFACE: Final = "IMarket"
 """What the market answers at its one address, whichever of its rooms has the code."""
 
-ROOM_INTERFACES: Final[Mapping[str, str]] = {
-    "SmartMeter": "IMeterPages",
-    "Flexibility": "IFlexibility",
-    "GridManagement": "IGridResources",
+ROOM_INTERFACES: Final[Mapping[str, tuple[str, ...]]] = {
+    "Settlement": ("ISettlementRecovery", "ISettlementJoining"),
+    "SmartMeter": ("IMeterPages", "IMeterSuccession"),
+    "Flexibility": ("IFlexibility",),
+    "GridManagement": ("IGridResources",),
 }
-"""What a contract answers at its address besides its own functions, by its room."""
+"""What a contract answers at its address besides its own functions, by its rooms."""
 
 SMALLEST_LOG_RANGE: Final = 500
 """Blocks that every node answers for in one `eth_getLogs`."""
@@ -346,8 +347,8 @@ def abi_of(contract_type: str, artifacts: Artifacts) -> Abi:
         constructor = [entry for entry in own if entry.get("type") == "constructor"]
         return Abi(MARKET_TYPE, [*artifacts.get(MARKET_INTERFACE).abi, *constructor])
     if contract_type in ROOM_INTERFACES:
-        functions = artifacts.get(contract_type).abi
-        room = artifacts.get(ROOM_INTERFACES[contract_type]).abi
-        missing = (entry for entry in room if entry not in functions)
-        return Abi(contract_type, [*functions, *missing])
+        entries = [*artifacts.get(contract_type).abi]
+        for room in ROOM_INTERFACES[contract_type]:
+            entries += [entry for entry in artifacts.get(room).abi if entry not in entries]
+        return Abi(contract_type, entries)
     return Abi(contract_type, artifacts.get(contract_type).abi)

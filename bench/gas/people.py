@@ -18,6 +18,8 @@ from energy_grid.units import Slot, Watt, Wh
 
 _RATED_W: Final = Watt(20_000)
 _REGISTER_WIDTH_WH: Final = Wh(1_000_000_000)
+_MOST_METERS: Final = (10_000, 10_000, 10_000)
+"""Registrations in a day, of all and of one registrar, and removals: as many as code allows."""
 _DEVICE_KEYS: Final = 1 << 32
 """Added to an account's key: the key of its meter."""
 
@@ -89,6 +91,7 @@ def register_meters(
         consent = eip712.sign(registration, domain, bytes(device.key))
         registrations.append((registration.as_tuple(), consent))
         households.append(Household(account, device, meter_id=already + index + 1))
+    world.send_all([Call(world.governor, meter, "setMeterLimits", (_MOST_METERS,))])
     world.send_all([Call(world.governor, meter, "registerMeter", one) for one in registrations])
     return households
 

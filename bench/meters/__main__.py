@@ -185,7 +185,8 @@ class _SetUp:
 
     def register(self, keys: list[bytes]) -> list[int]:
         """Register a meter a key; their ids."""
-        calls = []
+        most = (10_000, 10_000, 10_000)  # a day, as many as code allows
+        calls = [self._chain.smart_meter.encode("setMeterLimits", most)]
         for key in keys:
             device = DeviceKey(key)
             registration = Registration(

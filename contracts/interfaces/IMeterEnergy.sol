@@ -7,7 +7,7 @@ import {Connection, SlotEnergy} from "../types/Metering.sol";
 /// @title What settlement asks of metering
 /// @notice A slot once reported MEASURED or ESTIMATED never changes.
 interface IMeterEnergy {
-    /// @notice The settled connection of an account; `meterId` 0 if it has none.
+    /// @notice The settled connection of an account; `meterId` 0 if it has none (any more).
     function connectionOf(address account) external view returns (Connection memory);
 
     /// @notice Verified energy of an account over a run of slots.

@@ -44,7 +44,8 @@ interface IMeterRegistry {
     error MeterNotQuarantined(uint32 meterId, MeterStatus status);
     /// @notice A device key serves one meter, for ever.
     error DeviceKeyTaken(address deviceKey, uint32 meterId);
-    /// @notice The owner has such a meter already: deactivate it first.
+    /// @notice The owner has such a meter, or had one that nobody followed: announce what follows it
+    /// (`IMeterSuccession`).
     error OwnerHasMeter(address owner, uint32 meterId);
     /// @notice A PRODUCTION meter stands behind an active connection meter of its owner: register that first.
     error ConnectionMissing(address owner);
@@ -72,8 +73,8 @@ interface IMeterRegistry {
     /// still count while they rise, but a signed day beyond the width is refused or contradicts them.
     /// @param registration what the device signed, with the registers at the start of its first slot.
     /// Ratings above 59,578 W make the lanes wide. A PRODUCTION meter is linked to the connection of
-    /// the same owner and zone. A meter that follows a deactivated one of the same role continues its
-    /// account: slots of the old one stay readable, those between the two stay MISSING.
+    /// the same owner and zone. What follows another meter at the same connection is announced and opened
+    /// (`IMeterSuccession`), not registered. Limited per registrar and in all (`RateLimited`).
     /// @param signature of `registrationDigest(registration)` by `registration.deviceKey`, 64 or 65 bytes
     /// @return meterId id of the meter, from 1
     function registerMeter(EnergyMeterRegistration calldata registration, bytes calldata signature)
@@ -81,7 +82,8 @@ interface IMeterRegistry {
         returns (uint32 meterId);
 
     /// @notice Remove an active or quarantined meter for ever. Restricted to REGISTRAR. Its slots stay
-    /// readable; `IMeterEnergy.connectionOf` then shows 0 W of feed-in until another meter follows.
+    /// readable; `IMeterEnergy.connectionOf` then shows no connection until another meter follows. A safety measure
+    /// that takes effect at once and is limited in all (`RateLimited`); to exchange a meter see `IMeterSuccession`.
     function deactivateMeter(uint32 meterId) external;
 
     /// @notice End a quarantine. Restricted to REGISTRAR. Conflicts between readings up to this moment

@@ -26,3 +26,20 @@ uint256 constant DISPUTE_SECONDS = 3600;
 uint256 constant ANSWER_SECONDS = DAY_SECONDS;
 /// @dev A meter joins a bridge from a boundary at most this old on: 1 day.
 uint256 constant MAX_JOIN_AGE_SLOTS = SLOTS_PER_DAY;
+
+/// @dev A register epoch (the owner stays) or a hand-over with the old owner's consent waits 24 hours.
+uint256 constant EPOCH_DELAY = DAY_SECONDS;
+/// @dev A hand-over without the old owner's consent waits 7 days.
+uint256 constant HANDOVER_DELAY = 7 * DAY_SECONDS;
+/// @dev An objection buys 30 days.
+uint256 constant OBJECTION_DELAY = 30 * DAY_SECONDS;
+/// @dev What was announced may be opened for 30 days.
+uint256 constant OPEN_SECONDS = 30 * DAY_SECONDS;
+
+/// @dev Bounds of each limit of `MeterLimits`.
+uint256 constant LOWEST_METER_LIMIT = 10;
+uint256 constant HIGHEST_METER_LIMIT = 10_000;
+/// @dev Limits at deployment: a stolen registrar's key makes no more than 200 meters a day.
+uint32 constant GLOBAL_METERS_PER_DAY = 500;
+uint32 constant REGISTRAR_METERS_PER_DAY = 200;
+uint32 constant REMOVALS_PER_DAY = 200;

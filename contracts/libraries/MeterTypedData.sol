@@ -7,6 +7,7 @@ import {
     EnergyMeterRegistration
 } from "../types/MeterMessages.sol";
 import {MeterPageCommitment, MeterPageConsent} from "../types/MeterPages.sol";
+import {MeterSuccessionConsent} from "../types/MeterSuccession.sol";
 
 /// @notice EIP-712 struct hashes of what devices and bridges sign.
 library MeterTypedData {
@@ -29,6 +30,9 @@ library MeterTypedData {
     );
     bytes32 internal constant PAGE_COMMITMENT_TYPEHASH = keccak256(
         "EnergyMeterPageCommitment(address bridge,uint40 boundary,uint16 index,bytes32 pageHash)"
+    );
+    bytes32 internal constant SUCCESSION_CONSENT_TYPEHASH = keccak256(
+        "EnergyMeterSuccessionConsent(uint32 meterId,bytes32 termsHash,uint40 announcedAt)"
     );
 
     /// @dev Fields of static structs are encoded one word each, in order, as EIP-712 asks.
@@ -62,5 +66,15 @@ library MeterTypedData {
 
     function hash(MeterPageCommitment calldata commitment) internal pure returns (bytes32) {
         return keccak256(abi.encode(PAGE_COMMITMENT_TYPEHASH, commitment));
+    }
+
+    function hash(MeterSuccessionConsent calldata consent) internal pure returns (bytes32) {
+        return keccak256(abi.encode(SUCCESSION_CONSENT_TYPEHASH, consent));
+    }
+
+    /// @dev Hash of a registration without its baseline: what can be known before the meter begins.
+    function hashTerms(EnergyMeterRegistration memory registration) internal pure returns (bytes32) {
+        (registration.firstSlot, registration.importWh, registration.exportWh) = (0, 0, 0);
+        return keccak256(abi.encode(REGISTRATION_TYPEHASH, registration));
     }
 }

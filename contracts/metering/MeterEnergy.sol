@@ -7,12 +7,13 @@ import {ReadingLanes, ReadingRing} from "../libraries/ReadingLanes.sol";
 import {EnergyWord, EnergyWords} from "../types/EnergyWord.sol";
 import {MeterStatus} from "../types/MeterInfo.sol";
 import {Connection, MeterKind, Quality, SlotEnergy} from "../types/Metering.sol";
+import {MeterHistory} from "./MeterHistory.sol";
 import {MeterRules} from "./MeterRules.sol";
 
 /// @title Energy of accounts
 /// @notice Part of `SmartMeter`; see `IMeterEnergy`. An account's meters of one role follow one another
 /// in time; each slot belongs to the last one that had begun.
-abstract contract MeterEnergy is IMeterEnergy, MeterRules {
+abstract contract MeterEnergy is IMeterEnergy, MeterHistory, MeterRules {
     using ReadingLanes for ReadingRing;
 
     /// @dev Longest run `slotEnergies` serves: a week.
@@ -25,12 +26,11 @@ abstract contract MeterEnergy is IMeterEnergy, MeterRules {
         OwnerMeters memory own = _ownerMeters[account];
         if (own.connectionId == 0) return connection;
         (, MeterWord word) = _wordOf(own.connectionId);
+        if (word.status() == MeterStatus.DEACTIVATED) return connection;
         return Connection({
             meterId: own.connectionId,
             zone: own.zone,
-            ratedExportW: word.status() == MeterStatus.DEACTIVATED
-                ? 0
-                : uint32(word.ratedExportW()),
+            ratedExportW: uint32(word.ratedExportW()),
             firstSlot: own.firstSlot
         });
     }

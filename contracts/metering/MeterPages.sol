@@ -3,6 +3,7 @@ pragma solidity 0.8.34;
 
 import {IMeterPages} from "../interfaces/IMeterPages.sol";
 import {IMeterReadings} from "../interfaces/IMeterReadings.sol";
+import {IMeterRegistry} from "../interfaces/IMeterRegistry.sol";
 import {
     ANSWER_SECONDS,
     DISPUTE_SECONDS,
@@ -14,6 +15,7 @@ import {
 import {MeterTypedData} from "../libraries/MeterTypedData.sol";
 import {MeterWord, MeterWordLib} from "../libraries/MeterWord.sol";
 import {PageEntries} from "../libraries/PageEntries.sol";
+import {Rooms} from "../libraries/Rooms.sol";
 import {EnergyMeterReading} from "../types/MeterMessages.sol";
 import {
     BridgeStatus,
@@ -30,7 +32,7 @@ import {
     PageRecordWordLib
 } from "../types/PageWords.sol";
 import {MeterPageViews} from "./MeterPageViews.sol";
-import {MeterRegistry} from "./MeterRegistry.sol";
+import {MeterStorage} from "./MeterStorage.sol";
 
 /// @notice The room of `SmartMeter` that keeps pages of readings: see `IMeterPages`.
 /// @dev One contract would exceed the 24,576 bytes of EIP-170, so `SmartMeter` creates this one in its
@@ -42,9 +44,17 @@ contract MeterPages is MeterPageViews {
 
     /// @dev Where this code is, whoever runs it.
     address private immutable SELF;
+    /// @dev The next room.
+    address private immutable REGISTRAR;
 
-    constructor(address authority) MeterRegistry(authority) {
+    /// @param registrar answers what this room does not know
+    constructor(address authority, address registrar) MeterStorage(authority) {
         SELF = address(this);
+        REGISTRAR = registrar;
+    }
+
+    fallback() external {
+        Rooms.run(REGISTRAR);
     }
 
     /* BRIDGES AND THEIR METERS */
@@ -111,7 +121,7 @@ contract MeterPages is MeterPageViews {
         returns (bool isNew)
     {
         address signer = _recover(pageCommitmentDigest(commitment), signature);
-        if (signer != commitment.bridge) revert WrongSigner(signer, commitment.bridge);
+        if (signer != commitment.bridge) revert IMeterRegistry.WrongSigner(signer, commitment.bridge);
         return
             _commit(signer, commitment.boundary, commitment.index, commitment.pageHash);
     }

@@ -2,22 +2,19 @@
 pragma solidity ^0.8.30;
 
 import {IMeterReadings} from "../interfaces/IMeterReadings.sol";
-import {
-    DAY_SECONDS,
-    MAX_CLOCK_LEAD,
-    SLOT_SECONDS,
-    SLOTS_PER_DAY
-} from "../libraries/MeterConstants.sol";
+import {IMeterRegistry} from "../interfaces/IMeterRegistry.sol";
+import {MAX_CLOCK_LEAD, SLOT_SECONDS} from "../libraries/MeterConstants.sol";
 import {MeterWord} from "../libraries/MeterWord.sol";
 import {MeterStatus} from "../types/MeterInfo.sol";
-import {MeterPageRecords} from "./MeterPageRecords.sol";
+import {PageMeterWord} from "../types/PageWords.sol";
+import {MeterSlots} from "./MeterSlots.sol";
 
 /// @title Rules shared by signed readings and pages
 /// @notice Part of `SmartMeter` and of its room `MeterPages`. The rules are named by their ids (V1 ... V15).
-abstract contract MeterRules is MeterPageRecords {
+abstract contract MeterRules is MeterSlots {
     /// @dev V1
     function _requireActive(MeterWord word) internal pure {
-        if (!word.isActive()) revert MeterNotActive(uint32(word.meterId()), word.status());
+        if (!word.isActive()) revert IMeterRegistry.MeterNotActive(uint32(word.meterId()), word.status());
     }
 
     /// @dev V2: key and word of the meter that signed. A key signs for one meter, so the signature alone
@@ -30,7 +27,7 @@ abstract contract MeterRules is MeterPageRecords {
         deviceKey = _recover(digest, signature);
         word = _words[deviceKey];
         if (meterId == 0 || word.meterId() != meterId) {
-            if (!_isRegistered(meterId)) revert UnknownMeter(meterId);
+            if (!_isRegistered(meterId)) revert IMeterRegistry.UnknownMeter(meterId);
             revert IMeterReadings.WrongDeviceKey(uint32(meterId), deviceKey);
         }
     }
@@ -85,14 +82,6 @@ abstract contract MeterRules is MeterPageRecords {
         }
     }
 
-    /// @dev First second at which no reading for `slot` counts any more.
-    function _readingDeadline(uint256 slot) internal pure returns (uint256) {
-        // Unchecked: slots have 40 bits at most (a timestamp of 40 bits, or 32 bits).
-        unchecked {
-            return (slot / SLOTS_PER_DAY + 2) * DAY_SECONDS;
-        }
-    }
-
     /// @dev V4: mark the meter, whatever the record says.
     function _markQuarantined(
         address deviceKey,
@@ -106,5 +95,11 @@ abstract contract MeterRules is MeterPageRecords {
         emit IMeterReadings.MeterQuarantined(
             uint32(word.meterId()), msg.sender, sequence, timestamp, importWh, exportWh
         );
+    }
+
+    /// @dev Whether what is on record of a meter at the start of `slot` may come from a page.
+    function _isPaged(uint256 meterId, uint256 slot) internal view returns (bool) {
+        PageMeterWord own = _pageMeters[meterId];
+        return own.isKnown() && (own.bridgeId() != 0 || slot <= own.since());
     }
 }

@@ -48,7 +48,7 @@ ROLES: Final[Mapping[Role, RoleSpec]] = {
         contracts=("Guardian",),
     ),
     Role.REGISTRAR: RoleSpec(
-        "registers and removes meters and assets, judges quarantines, appoints bridges",
+        "registers and exchanges meters, registers assets, judges quarantines, appoints bridges",
         people=("registrar",),
     ),
     Role.MINTER: RoleSpec("creates certificates", contracts=("Settlement",)),
@@ -108,10 +108,14 @@ FUNCTION_ROLES: Final[Mapping[str, Mapping[str, Role]]] = {
         "appointBridge": Role.REGISTRAR,
         "suspendBridge": Role.REGISTRAR,
         "orderSignature": Role.REGISTRAR,
+        "announceSuccession": Role.REGISTRAR,
+        "withdrawSuccession": Role.REGISTRAR,
+        "setMeterLimits": Role.GOVERNOR,
     },
     "Settlement": {
         "appointOperator": Role.GOVERNOR,
         "setTariffBounds": Role.GOVERNOR,
+        "setJoinLimits": Role.GOVERNOR,
     },
     "EnergyToken": {"mint": Role.MINTER},
     "GridOracle": AGGREGATOR_ROLES,

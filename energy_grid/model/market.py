@@ -12,7 +12,7 @@ from energy_grid.model.certificates import Certificates
 from energy_grid.model.delivery import Delivery
 from energy_grid.model.ledger import Account, Ledger, Operator
 from energy_grid.model.metering import Metering
-from energy_grid.model.meters import MeterStatus
+from energy_grid.model.meters import Meter, MeterStatus
 from energy_grid.model.pages import Pages
 from energy_grid.model.refused import Refused
 from energy_grid.model.tariffs import TariffBounds, ZoneTariffs
@@ -78,7 +78,7 @@ class Market:
 
     def enrol(self, address: str) -> Account:
         """Open the account of a meter's owner."""
-        meter = self.metering.registry.connection_of(address)
+        meter = self._connection(address)
         if meter is None:
             raise Refused("NoConnectionMeter", account=address)
         first_slot = self._first_metered_slot(address)
@@ -105,16 +105,20 @@ class Market:
         account = self.ledger.account(address)
         if account.is_operator:
             raise Refused("OperatorCannotTrade", account=address)
-        meter = self.metering.registry.connection_of(address)
+        meter = self._connection(address)
         if meter is None:
-            raise Refused("NoConnectionMeter", account=address)
-        if meter.registration.zone != account.zone:
-            raise Refused("ZoneMismatch", homeZone=account.zone)
-        if not account.metered:
-            self.ledger.bring_forward(account, self.now)
-            account.metered = True
-            account.metered_from = max(self._first_metered_slot(address), account.settled_until)
-        account.metered_until = 0
+            if not account.metered:
+                raise Refused("NoConnectionMeter", account=address)
+            if account.metered_until == 0:
+                account.metered_until = max(slot_of(self.now), account.metered_from)
+        else:
+            if meter.registration.zone != account.zone:
+                raise Refused("ZoneMismatch", homeZone=account.zone)
+            if not account.metered:
+                self.ledger.bring_forward(account, self.now)
+                account.metered = True
+                account.metered_from = max(self._first_metered_slot(address), account.settled_until)
+            account.metered_until = 0
         account.capacity_w = self._capacity_w(address)
 
     def _register(self, account: Account) -> Account:
@@ -131,6 +135,13 @@ class Market:
         if zone not in self.ledger.operators:
             raise Refused("ZoneWithoutOperator", zone=zone)
 
+    def _connection(self, owner: str) -> Meter | None:
+        """The connection an account has; a removed meter is none."""
+        meter = self.metering.registry.connection_of(owner)
+        if meter is None or meter.status is MeterStatus.DEACTIVATED:
+            return None
+        return meter
+
     def _first_metered_slot(self, owner: str) -> int:
         """Where the record of an account's first connection meter begins."""
         meter = self.metering.registry.connection_of(owner)
@@ -140,9 +151,9 @@ class Market:
         return meter.registration.first_slot
 
     def _capacity_w(self, owner: str) -> int:
-        """Rated feed-in power, in whole 100 W; none without an active connection."""
-        meter = self.metering.registry.connection_of(owner)
-        if meter is None or meter.status is MeterStatus.DEACTIVATED:
+        """Rated feed-in power, in whole 100 W; none without a connection."""
+        meter = self._connection(owner)
+        if meter is None:
             return 0
         return meter.registration.rated_export_w // 100 * 100
 

@@ -362,37 +362,85 @@ class MeteringRules(MachineBase):
 
     @precondition(lambda self: len(self.model.metering.registry.meters) < 10)
     @rule(pick=picks, seed=seeds)
-    def replace_meter(self, pick: int, seed: int) -> None:
-        """A meter is removed; another one follows it, now or with a gap."""
+    def announce_successor(self, pick: int, seed: int) -> None:
+        """Another meter is to follow, of the same owner or (seldom) of another one."""
         dice = self.dice(seed)
-        if dice.random() < 0.6:
-            return
         home = HOMES[pick % len(HOMES)]
-        address = self.world.address(home.name)
         self.begin(home.name)
-        production = home.kind is MeterKind.CONNECTION_WITH_STORAGE and dice.random() < 0.5
         registry = self.model.metering.registry
+        production = home.kind is MeterKind.CONNECTION_WITH_STORAGE and dice.random() < 0.5
+        address = self.world.address(home.name)
         old = registry.production_of(address) if production else registry.connection_of(address)
         assert old is not None
-        if dice.random() < 0.8:
-            self.note(
-                self.world.both(
-                    self.world.role("registrar"),
-                    self.world.meters,
-                    "deactivateMeter",
-                    old.meter_id,
-                    model=lambda m: m.metering.registry.deactivate(old.meter_id),
-                )
-            )
-        if dice.random() < 0.8:
-            kind = MeterKind.PRODUCTION if production else home.kind
-            first_slot = max(
-                slot_of(self.now) + dice.choice((0, 1, 8)), slot_of(old.last.reading.timestamp)
-            ) - (dice.random() < 0.1)
-            device = f"{home.name} {kind.name} {len(self.model.metering.registry.meters)}"
-            self.note(self.world.register(device, home, kind, first_slot, import_wh=0, export_wh=0))
+        to = dice.choice(HOMES) if dice.random() < 0.2 else home
+        kind = MeterKind.PRODUCTION if production else home.kind
+        device = f"{to.name} {kind.name} {len(registry.meters)}"
+        self.note(self.world.announce(device, to, kind, old))
+
+    @rule(pick=picks, seed=seeds)
+    def decide_on_successor(self, pick: int, seed: int) -> None:
+        """The old owner (or a stranger) consents or objects, or the registrar withdraws."""
+        dice = self.dice(seed)
+        meter = self.pick_meter(pick)
+        owner = meter.registration.owner
+        sender = self.world.address("stranger") if dice.random() < 0.2 else owner
+        choice = dice.random()
+        self.begin("succession")
+        if choice < 0.6:
+            self.note(self.world.decide(sender, "consentToSuccession", meter))
+        elif choice < 0.9:
+            self.note(self.world.decide(sender, "objectToSuccession", meter))
+        else:
+            self.note(self.world.decide(self.world.role("registrar"), "withdrawSuccession", meter))
+
+    @rule(pick=picks, seed=seeds)
+    def open_successor(self, pick: int, seed: int) -> None:
+        """What was announced begins where the old meter ended, or not quite there."""
+        dice = self.dice(seed)
+        waiting = [
+            meter
+            for meter in self.model.metering.registry.meters.values()
+            if meter.announced is not None
+        ]
+        if not waiting:
+            return
+        old = waiting[pick % len(waiting)]
+        self.begin("succession")
+        last_slot = slot_of(old.last.reading.timestamp)
+        first_slot = last_slot + dice.choice((0, 0, 0, 1, -1))
+        if dice.random() < 0.2:
+            first_slot = slot_of(self.now)
+        self.note(self.world.open(old, first_slot, import_wh=dice.randrange(1_000)))
+        if dice.random() < 0.7 and old.announced is None:
+            self._sync(old.registration.owner)
+
+    @rule(pick=picks, seed=seeds)
+    def remove_meter(self, pick: int, seed: int) -> None:
+        """A meter is removed at once; whether another may be registered for its owner."""
+        dice = self.dice(seed)
         if dice.random() < 0.7:
-            self._sync(address)
+            return
+        home = HOMES[pick % len(HOMES)]
+        old = self.model.metering.registry.connection_of(self.world.address(home.name))
+        assert old is not None
+        self.begin(home.name)
+        self.note(
+            self.world.both(
+                self.world.role("registrar"),
+                self.world.meters,
+                "deactivateMeter",
+                old.meter_id,
+                model=lambda m: m.metering.registry.deactivate(old.meter_id),
+            )
+        )
+        if dice.random() < 0.3:
+            device = f"{home.name} {len(self.model.metering.registry.meters)}"
+            first_slot = max(slot_of(self.now), slot_of(old.last.reading.timestamp))
+            self.note(
+                self.world.register(device, home, home.kind, first_slot, import_wh=0, export_wh=0)
+            )
+        if dice.random() < 0.7:
+            self._sync(old.registration.owner)
 
     @rule(name=st.sampled_from([home.name for home in HOMES] + ["trader", "stranger"]))
     def sync_meter(self, name: str) -> None:

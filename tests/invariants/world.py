@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from eth_keys.datatypes import PrivateKey
@@ -219,6 +219,70 @@ class World:
         self, device: str, home: Home, kind: MeterKind, first_slot: int, **change: Any
     ) -> Receipt:
         """Register a meter in both worlds, with its device's consent."""
+        registration, key = self._registration(device, home, kind, first_slot, **change)
+        signature = eip712.sign(registration, self.domain, key)
+        return self.both(
+            self.role("registrar"),
+            self.meters,
+            "registerMeter",
+            registration,
+            signature,
+            model=lambda m: m.metering.registry.register(
+                as_model(registration), registration.device_key, m.now
+            ),
+        )
+
+    def announce(self, device: str, home: Home, kind: MeterKind, old: Meter) -> Receipt:
+        """Announce in both worlds what follows a meter, with its device's consent."""
+        registration, key = self._registration(device, home, kind, 0, import_wh=0, export_wh=0)
+        signature = eip712.sign(registration, self.domain, key)
+        return self.both(
+            self.role("registrar"),
+            self.meters,
+            "announceSuccession",
+            old.meter_id,
+            registration,
+            signature,
+            model=lambda m: m.metering.registry.announce(
+                old.meter_id, as_model(registration), registration.device_key, m.now
+            ),
+        )
+
+    def decide(self, sender: str, function: str, meter: Meter) -> Receipt:
+        """Consent, object or withdraw in both worlds."""
+        decisions: dict[str, Callable[[Market], None]] = {
+            "consentToSuccession": lambda m: m.metering.registry.consent(meter.meter_id, sender),
+            "objectToSuccession": lambda m: m.metering.registry.object(
+                meter.meter_id, sender, m.now
+            ),
+            "withdrawSuccession": lambda m: m.metering.registry.withdraw(meter.meter_id),
+        }
+        return self.both(sender, self.meters, function, meter.meter_id, model=decisions[function])
+
+    def open(self, old: Meter, first_slot: int, import_wh: int) -> Receipt:
+        """Open in both worlds what was announced for a meter."""
+        assert old.announced is not None
+        terms = old.announced.terms
+        registration = replace(
+            as_message(terms), first_slot=Slot(first_slot), import_wh=Wh(import_wh)
+        )
+        signature = eip712.sign(registration, self.domain, self.keys[terms.device])
+        return self.both(
+            self.address("stranger"),
+            self.meters,
+            "openSuccession",
+            old.meter_id,
+            registration,
+            signature,
+            model=lambda m: m.metering.registry.open(
+                old.meter_id, as_model(registration), terms.device, m.now
+            ),
+        )
+
+    def _registration(
+        self, device: str, home: Home, kind: MeterKind, first_slot: int, **change: int
+    ) -> tuple[MeterRegistration, bytes]:
+        """What a device of a home signs, and its key, which is remembered."""
         key = device_key(device)
         registration = MeterRegistration(
             device_key=str(PrivateKey(key).public_key.to_checksum_address()),
@@ -233,17 +297,7 @@ class World:
             export_wh=Wh(change.get("export_wh", home.export_wh)),
         )
         self.keys[registration.device_key] = key
-        signature = eip712.sign(registration, self.domain, key)
-        return self.both(
-            self.role("registrar"),
-            self.meters,
-            "registerMeter",
-            registration,
-            signature,
-            model=lambda m: m.metering.registry.register(
-                as_model(registration), registration.device_key, m.now
-            ),
-        )
+        return registration, key
 
     def meter(self, meter_id: int) -> Meter:
         """A meter of the model."""
@@ -296,6 +350,22 @@ def as_model(registration: MeterRegistration) -> Registration:
         first_slot=registration.first_slot,
         import_wh=registration.import_wh,
         export_wh=registration.export_wh,
+    )
+
+
+def as_message(registration: Registration) -> MeterRegistration:
+    """A registration of the model in a device's words."""
+    return MeterRegistration(
+        device_key=registration.device,
+        owner=registration.owner,
+        zone=Zone(registration.zone),
+        kind=registration.kind,
+        rated_import_w=Watt(registration.rated_import_w),
+        rated_export_w=Watt(registration.rated_export_w),
+        register_width_wh=Wh(registration.register_width_wh),
+        first_slot=Slot(registration.first_slot),
+        import_wh=Wh(registration.import_wh),
+        export_wh=Wh(registration.export_wh),
     )
 
 

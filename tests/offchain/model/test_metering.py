@@ -16,6 +16,7 @@ from energy_grid.model.meters import (
     MeterStatus,
     Registration,
     slot_cap_wh,
+    without_baseline,
 )
 from energy_grid.model.refused import Refused
 from energy_grid.model.slot_energy import (
@@ -277,16 +278,45 @@ def test_register__bad_field__refused(change: dict[str, object], error: str) -> 
     assert metering.registry.meters == {}
 
 
-def test_register__second_connection__refused_until_the_first_is_removed() -> None:
+def test_register__second_connection__only_follows_by_announcement() -> None:
     metering = Metering()
+    registry = metering.registry
     first = home(metering)
     second = replace(first.registration, device="another key")
+    terms = without_baseline(second)
 
     with pytest.raises(Refused, match="OwnerHasMeter"):
-        metering.registry.register(second, "another key", DAY - 100)
-    metering.registry.deactivate(first.meter_id)
-    replacement = metering.registry.register(second, "another key", DAY - 100)
-    assert replacement.previous is first
+        registry.register(second, "another key", DAY - 100)
+    registry.deactivate(first.meter_id)
+    with pytest.raises(Refused, match="OwnerHasMeter"):
+        registry.register(second, "another key", DAY - 100)
+    registry.announce(first.meter_id, terms, "another key", DAY - 100)
+    with pytest.raises(Refused, match="SuccessionNotOpen"):
+        registry.open(first.meter_id, second, "another key", DAY + 86_299)
+    follower = registry.open(first.meter_id, second, "another key", DAY + 86_300)
+    assert follower.previous is first
+    assert first.successor is follower
+
+
+def test_open__another_owner__continues_no_account() -> None:
+    metering = Metering()
+    registry = metering.registry
+    first = home(metering)
+    terms = replace(without_baseline(first.registration), device="new key", owner="owner 2")
+    registry.announce(first.meter_id, terms, "new key", DAY - 100)
+    registry.object(first.meter_id, "owner 1", DAY + 5)
+    assert first.announced is not None
+    assert first.announced.open_from == DAY + 5 + 30 * 86_400
+    registry.consent(first.meter_id, "owner 1")
+    with pytest.raises(Refused, match="SlotsBetween"):
+        late = replace(terms, first_slot=SLOT + 96)
+        registry.open(first.meter_id, late, "new key", DAY + 86_300)
+    follower = registry.open(
+        first.meter_id, replace(terms, first_slot=SLOT), "new key", DAY + 86_300
+    )
+
+    assert (follower.previous, first.successor) == (None, follower)
+    assert first.status is MeterStatus.DEACTIVATED
 
 
 def test_register__key_in_use_or_no_consent__refused() -> None:

@@ -12,16 +12,23 @@ from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
 from energy_grid.artifacts import Artifacts
+from energy_grid.contracts import abi_of
 from energy_grid.eip712 import MeterKind, MeterRegistration, domain, sign
+from energy_grid.successions import terms_of
 from energy_grid.units import Slot, Watt, Wh, Zone
-from tests.utils.revm import Refused, Revm
+from tests.utils.revm import Contract, Refused, Revm
 
 GOVERNOR: Final = to_checksum_address("0x00000000000000000000000000000000000000a1")
 REGISTRAR: Final = to_checksum_address("0x00000000000000000000000000000000000000a2")
 ANYBODY: Final = to_checksum_address("0x00000000000000000000000000000000000000a3")
 ZERO: Final = "0x0000000000000000000000000000000000000000"
 REGISTRAR_ROLE: Final = 2
-METER_FUNCTIONS: Final = ("registerMeter", "deactivateMeter", "releaseQuarantine")
+METER_FUNCTIONS: Final = (
+    "registerMeter",
+    "deactivateMeter",
+    "releaseQuarantine",
+    "announceSuccession",
+)
 ASSET_FUNCTIONS: Final = ("registerAsset", "bindMeter", "releaseMeter")
 CHAIN_ID: Final = 1
 
@@ -33,6 +40,7 @@ FIRST_DAY: Final = 20_605
 START: Final = FIRST_DAY * DAY_SECONDS
 SOLAR, WIND, HYDRO, HEAT_AND_POWER, BATTERY, CHARGER, HEAT_PUMP, OTHER = range(8)
 OPERATOR, MAINTAINER, DATA_READER = range(3)
+DEACTIVATED: Final = 3
 RATED_W: Final = 9_850
 NEVER: Final = 2**40 - 1
 SPEC: Final = (SOLAR, RATED_W, b"u33d", START - 365 * DAY_SECONDS)
@@ -87,9 +95,12 @@ class AssetStage:
 
     def __init__(self) -> None:
         self.chain = Revm(Artifacts.load(), GOVERNOR)
-        self.chain.at(START)
+        self.chain.at(START - 2 * DAY_SECONDS)  # roles count from before what is announced
         self.manager = self.chain.deploy("GridAccessManager", GOVERNOR)
-        self.meters = self.chain.deploy("SmartMeter", self.manager.address)
+        deployed = self.chain.deploy("SmartMeter", self.manager.address)
+        self.meters = Contract(
+            self.chain, abi_of("SmartMeter", self.chain.artifacts), deployed.address
+        )
         self.assets = self.chain.deploy("EnergyAssetNFT", self.manager.address, self.meters.address)
         for contract, names in ((self.meters, METER_FUNCTIONS), (self.assets, ASSET_FUNCTIONS)):
             selectors = [contract.abi.selector(name) for name in names]
@@ -97,6 +108,7 @@ class AssetStage:
                 GOVERNOR, "setTargetFunctionRole", contract.address, selectors, REGISTRAR_ROLE
             )
         self.manager.send(GOVERNOR, "grantRole", REGISTRAR_ROLE, REGISTRAR, 0)
+        self.chain.at(START)
         self.devices = 0
 
     def remember(self) -> Any:
@@ -117,7 +129,7 @@ class AssetStage:
         kind: MeterKind = MeterKind.CONNECTION,
         first_slot: int = FIRST_DAY * SLOTS_PER_DAY,
     ) -> Device:
-        """Register a meter."""
+        """Register a meter, or let it follow the one that was removed."""
         self.devices += 1
         key = keccak(text=f"device {self.devices}")
         address = str(PrivateKey(key).public_key.to_checksum_address())
@@ -125,8 +137,30 @@ class AssetStage:
             address, owner.address, Zone(7), kind, Watt(17_250), Watt(17_250), Wh(10**9),
             Slot(first_slot), Wh(0), Wh(0),
         )  # fmt: skip
-        signature = sign(registration, domain(CHAIN_ID, self.meters.address), key)
-        meter_id = self.meters.send(REGISTRAR, "registerMeter", registration.as_tuple(), signature)
+        separator = domain(CHAIN_ID, self.meters.address)
+        signature = sign(registration, separator, key)
+        connection_id, production_id = self.meters.ask("metersOf", owner.address)
+        old_id = production_id if kind is MeterKind.PRODUCTION else connection_id
+        if old_id and self.meters.ask("meterInfo", old_id).status == DEACTIVATED:
+            # Time is ours to set: it was announced a day ago.
+            now = max(self.chain.now, first_slot * SLOT_SECONDS)
+            self.chain.at(now - DAY_SECONDS)
+            terms = terms_of(registration)
+            self.meters.send(
+                REGISTRAR,
+                "announceSuccession",
+                old_id,
+                terms.as_tuple(),
+                sign(terms, separator, key),
+            )
+            self.chain.at(now)
+            meter_id = self.meters.send(
+                ANYBODY, "openSuccession", old_id, registration.as_tuple(), signature
+            )
+        else:
+            meter_id = self.meters.send(
+                REGISTRAR, "registerMeter", registration.as_tuple(), signature
+            )
         return Device(meter_id, address, first_slot)
 
     def read(self, device: Device, exports_wh: Sequence[int], *, slots_each: int = 1) -> None:

@@ -379,7 +379,7 @@ def test_register_meter__production__begins_after_the_connections_record(
     assert smart_meter.meterInfo(2).firstSlot == first_slot + 5
 
 
-def test_register_meter__replacement__continues_the_account(
+def test_register_meter__removed_without_successor__needs_an_announcement(
     smart_meter, registrar, register, prepare, relayer, owner, at, day_start, first_slot
 ):
     old = register("one")
@@ -387,19 +387,8 @@ def test_register_meter__replacement__continues_the_account(
     old.submit(old.advance(10, 10, slots=5), relayer)
     smart_meter.deactivateMeter(1, sender=registrar)
 
-    with ape.reverts(
-        smart_meter.FirstSlotOutOfRange, given=first_slot + 4, earliest=first_slot + 5
-    ):
-        send(smart_meter, prepare("two", first_slot=first_slot + 4), registrar)
-    send(
-        smart_meter,
-        prepare("two", first_slot=first_slot + 7, rated_export_w=WIDE_RATING_W),
-        registrar,
-    )
-
-    assert smart_meter.metersOf(owner) == (2, 0)
-    assert smart_meter.meterInfo(2).previousMeterId == 1
-    assert tuple(smart_meter.connectionOf(owner)) == (2, 1, WIDE_RATING_W, first_slot)
+    with ape.reverts(smart_meter.OwnerHasMeter, owner=owner.address, meterId=1):
+        send(smart_meter, prepare("two", first_slot=first_slot + 7), registrar)
 
 
 def test_register_meter__unknown_kind__reverts(smart_meter, registrar, prepare, midnight):

@@ -3,7 +3,7 @@
 deactivateMeter
 ├── caller without the REGISTRAR role: AccessManagedUnauthorized
 ├── unknown id: UnknownMeter; deactivated before: MeterNotActive
-└── active or quarantined: DEACTIVATED for ever, slots stay readable, no feed-in capacity
+└── active or quarantined: DEACTIVATED for ever, slots stay readable, no connection any more
 
 releaseQuarantine
 ├── caller without the REGISTRAR role: AccessManagedUnauthorized
@@ -49,7 +49,7 @@ def test_deactivate_meter__active__is_final(
     only_events(receipt, (smart_meter.MeterDeactivated, {"meterId": 1}))
     assert smart_meter.meterInfo(1).status == DEACTIVATED
     assert smart_meter.slotEnergy(1, first_slot) == (100, 50, MEASURED)
-    assert tuple(smart_meter.connectionOf(owner)) == (1, 1, 0, first_slot)
+    assert tuple(smart_meter.connectionOf(owner)) == (0, 0, 0, 0)
     with ape.reverts(smart_meter.MeterNotActive, meterId=1, status=DEACTIVATED):
         device.submit(device.advance(1, 1), relayer)
     with ape.reverts(smart_meter.MeterNotActive, meterId=1, status=DEACTIVATED):

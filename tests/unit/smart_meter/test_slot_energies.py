@@ -196,40 +196,6 @@ def test_slot_energies__production_linked_later__changes_nothing_before(
     assert energies(smart_meter, owner, first_slot, 2) == [*before, NOTHING]
 
 
-def test_slot_energies__meters_replaced__each_slot_by_the_one_in_charge(
-    smart_meter, home, register, registrar, relayer, owner, prepare, at, day_start, first_slot
-):
-    connection, roof = home
-    at(day_start + 7_200)
-    for _ in range(2):
-        roof.submit(roof.advance(0, 30), relayer)
-        connection.submit(connection.advance(1, 50), relayer)
-    for meter in (connection, roof):
-        smart_meter.deactivateMeter(meter.meter_id, sender=registrar)
-    newer = []
-    for name, kind in (("home 2", CONNECTION_WITH_STORAGE), ("roof 2", PRODUCTION)):
-        device = prepare(name, kind=MeterKind(kind), first_slot=first_slot + 3)
-        smart_meter.registerMeter(
-            device.registration.as_tuple(),
-            device.signature(device.registration),
-            sender=registrar,
-        )
-        device.meter_id = smart_meter.meterOf(device.address)
-        newer.append(device)
-    newer[0].submit(newer[0].advance(9, 40), relayer)
-    newer[1].submit(newer[1].advance(0, 39), relayer)
-
-    assert energies(smart_meter, owner, first_slot, 5) == [
-        (1, 50, 30, MEASURED),
-        (1, 50, 30, MEASURED),
-        NOTHING,  # between the two
-        (9, 40, 39, MEASURED),
-        NOTHING,
-    ]
-    assert smart_meter.gapAround(owner, first_slot + 2)[0] is False
-    assert smart_meter.metersOf(owner) == (3, 4)
-
-
 def test_gap_around__estimated_and_long__are_found(
     smart_meter, register, relayer, owner, at, day_start, first_slot
 ):
