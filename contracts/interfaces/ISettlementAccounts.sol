@@ -50,7 +50,7 @@ interface ISettlementAccounts {
     function enrol(address account) external returns (uint24 accountId);
 
     /// @notice Enrol the caller without a meter. It settles with zero metered energy: whatever position it keeps
-    /// at the gate is bought or sold at the imbalance prices.
+    /// at the gate is bought or sold at the imbalance prices. Limited per zone and in all (`ISettlementJoining`).
     function joinAsTrader(uint16 zone) external returns (uint24 accountId);
 
     /// @notice Take over what changed in the meter registry: a meter for an account that had none, a new rated

@@ -38,7 +38,8 @@ import {ZoneOperators} from "./ZoneOperators.sol";
 /// - `ZonePrices`, `SlotReadiness`, `CertificatePools` (what both halves read)
 /// - in `SettlementDelivery`, run by `delegatecall`: `DeliverySettlement` (the run over slots),
 ///   `SettlementPayments` (order of payment), `Certificates`, `ZoneTariffs`
-/// - in `SettlementExits`, run the same way: how the market is wound down and accounts leave
+/// - in `SettlementExits`, run the same way: how the market is wound down and accounts leave, recovery of accounts whose
+///   key is lost, limits of joining
 contract Settlement is
     SettlementFunds,
     ZoneOperators,
@@ -99,6 +100,11 @@ contract Settlement is
         _setTariffBounds(parameters.tariffBounds);
         DELIVERY = address(new SettlementDelivery(addresses, parameters));
         EXITS = exits_;
+    }
+
+    /// @dev What stands in `ISettlementRecovery` and `ISettlementJoining`.
+    fallback() external {
+        _runExits();
     }
 
     /* RUN BY THE OTHER HALF (delegatecall, same calldata, same answer) */

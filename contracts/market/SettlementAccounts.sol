@@ -7,6 +7,7 @@ import {IMarketLedger} from "../interfaces/IMarketLedger.sol";
 import {ISettlementAccounts} from "../interfaces/ISettlementAccounts.sol";
 import {ISettlementFunds} from "../interfaces/ISettlementFunds.sol";
 import {AccountWord, AccountWordLib} from "../types/AccountWord.sol";
+import {JoinLimits} from "../types/JoinLimits.sol";
 import {Connection} from "../types/Metering.sol";
 import {AccountState} from "../types/Settlement.sol";
 import {SettlementLedger} from "./SettlementLedger.sol";
@@ -44,6 +45,10 @@ abstract contract SettlementAccounts is SettlementLedger, IMarketLedger, ISettle
     /// @inheritdoc ISettlementAccounts
     function joinAsTrader(uint16 zone) external returns (uint24 accountId) {
         _requireZone(zone);
+        JoinLimits memory limits = _joinLimits;
+        _joined = _joined.take(_perDay(limits.globalPerDay), 1, block.timestamp);
+        _joinedZone[zone] =
+            _joinedZone[zone].take(_perDay(limits.zonePerDay), 1, block.timestamp);
         uint256 current = _currentSlot();
         uint256 firstSlot = current > FIRST_SLOT ? current : FIRST_SLOT;
         accountId = _register(msg.sender, zone, AccountWord.wrap(0).withSettledUntil(firstSlot));

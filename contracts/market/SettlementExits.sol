@@ -2,14 +2,15 @@
 pragma solidity 0.8.34;
 
 import {SettlementAddresses, SettlementParameters} from "../types/Settlement.sol";
-import {SettlementLedger} from "./SettlementLedger.sol";
+import {AccountRecovery} from "./AccountRecovery.sol";
+import {Joining} from "./Joining.sol";
 import {SettlementStorage} from "./SettlementStorage.sol";
 
 /// @notice The part of `Settlement` by which accounts leave.
 /// @dev `Settlement` runs its functions by `delegatecall`, on its own storage and under its own address, like those of
 /// `SettlementDelivery`. It is deployed before `Settlement` (whose creation code would exceed the 49,152 bytes of EIP-3860
 /// with it), which takes it only if `CONFIGURATION` is its own. Called directly, it works on its own, empty storage.
-contract SettlementExits is SettlementLedger {
+contract SettlementExits is AccountRecovery, Joining {
     /// @notice What the contract was deployed with, hashed.
     bytes32 public immutable CONFIGURATION;
 

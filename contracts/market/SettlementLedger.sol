@@ -7,6 +7,7 @@ import {IMarketLedger} from "../interfaces/IMarketLedger.sol";
 import {ISettlementFunds} from "../interfaces/ISettlementFunds.sol";
 import {ISettlementZones} from "../interfaces/ISettlementZones.sol";
 import {AccountWord, AccountWordLib} from "../types/AccountWord.sol";
+import {BucketLimits} from "../types/BucketLimits.sol";
 import {SettlementStorage} from "./SettlementStorage.sol";
 
 /// @notice The ledgers of `Settlement` and the one way a credit reaches an account: arrears are paid from it first,
@@ -143,6 +144,10 @@ abstract contract SettlementLedger is SettlementStorage {
 
     function _requireFree(AccountWord word, uint256 needed) internal pure {
         if (word.free() < needed) revert IMarketLedger.InsufficientFree(needed, word.free());
+    }
+
+    function _perDay(uint32 capacity) internal pure returns (BucketLimits memory) {
+        return BucketLimits(capacity, 1 days);
     }
 
     function _currentSlot() internal view returns (uint256) {

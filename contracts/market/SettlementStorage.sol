@@ -13,7 +13,10 @@ import {IMeterEnergy} from "../interfaces/IMeterEnergy.sol";
 import {ISettlementAccounts} from "../interfaces/ISettlementAccounts.sol";
 import {ISettlementExits} from "../interfaces/ISettlementExits.sol";
 import {ISettlementFunds} from "../interfaces/ISettlementFunds.sol";
+import {LinearBucket} from "../libraries/LinearBuckets.sol";
 import {AccountWord} from "../types/AccountWord.sol";
+import {JoinLimits} from "../types/JoinLimits.sol";
+import {RecoveryState} from "../types/Recovery.sol";
 import {
     DefaultedStretch,
     SettlementAddresses,
@@ -79,6 +82,9 @@ abstract contract SettlementStorage is AccessManaged, ReentrancyGuardTransient {
         uint32 windDownSlot;
     }
 
+    /// @dev Limits at deployment: at 10,000 a day the 24-bit ids last more than four years.
+    uint32 private constant JOINING_PER_DAY = 10_000;
+    uint32 private constant JOINING_PER_ZONE = 2_000;
     /// @dev 15 minutes, the imbalance settlement period.
     uint256 internal constant SLOT_SECONDS = 900;
     /// @dev Prices are per kWh, energies in Wh.
@@ -113,6 +119,10 @@ abstract contract SettlementStorage is AccessManaged, ReentrancyGuardTransient {
     mapping(address account => DefaultedStretch) internal _stretches;
     mapping(uint16 region => mapping(uint256 group => PoolGroup)) internal _pools;
     mapping(address account => mapping(uint256 position => uint256)) internal _entries;
+    mapping(address account => RecoveryState) internal _recoveries;
+    JoinLimits internal _joinLimits;
+    LinearBucket internal _joined;
+    mapping(uint16 zone => LinearBucket) internal _joinedZone;
 
     constructor(SettlementAddresses memory addresses, SettlementParameters memory parameters)
         AccessManaged(addresses.authority)
@@ -138,6 +148,7 @@ abstract contract SettlementStorage is AccessManaged, ReentrancyGuardTransient {
         TREASURY = addresses.treasury;
         SECURITY_DEPOSIT = parameters.securityDeposit;
         BOND_FLOOR = parameters.bondFloor;
+        _joinLimits = JoinLimits(JOINING_PER_DAY, JOINING_PER_ZONE);
         if (addresses.predecessor != address(0)) {
             uint256 slot = ISettlementExits(addresses.predecessor).windDownSlot();
             if (slot == 0) revert ISettlementExits.StillOpen();

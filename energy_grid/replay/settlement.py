@@ -41,6 +41,7 @@ class AccountReplay:
     was_metered: bool = False
     is_operator: bool = False
     defaulted_from: int = 0
+    corrected_until: int = 0
     assumed_import_wh: int = 0
 
 
@@ -292,7 +293,8 @@ class SettlementReplay(Reducer):
             self.charge(event.account, slot["imbalance"])
             treasury.free += slot["tradingFee"]
             self.clearing += slot["cost"] - slot["proceeds"]
-            if slot["basis"] == DEFAULTED:
+            # A stretch that ends within a run is corrected before the run is told.
+            if slot["basis"] == DEFAULTED and account.settled_until >= account.corrected_until:
                 account.defaulted_from = account.defaulted_from or account.settled_until
                 account.assumed_import_wh += slot["importWh"]
             account.settled_until += 1
@@ -310,3 +312,4 @@ class SettlementReplay(Reducer):
     def _lapsed(self, event: Event, _now: int) -> None:
         account = self.account(event.account)
         account.defaulted_from = account.assumed_import_wh = 0
+        account.corrected_until = event.untilSlot

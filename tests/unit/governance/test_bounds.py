@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import pytest
 
+from energy_grid.contracts import abi_of
 from energy_grid.deployment.roles import FUNCTION_ROLES, Role
 from energy_grid.feeds import standard_config
 from tests.unit.guardian.stage import LIMITS, GuardianStage
@@ -46,6 +47,10 @@ class World(GuardianStage):
             self.chain, authority, token.address, energy.address, meter.address, market.address,
             OWNER, parameters,
         )  # fmt: skip
+        meters = deploy("SmartMeter", authority)
+        self.meters = Contract(
+            self.chain, abi_of("SmartMeter", self.chain.artifacts), meters.address
+        )
         self.sealed = deploy("SealedAuction", authority, -5_000, 40_000, 1)
         self.market.send(GOVERNOR, "joinRegion", NEIGHBOUR, NEW_ZONE)
         self.market.send(GOVERNOR, "addInterconnector", NEW_ZONE, NEIGHBOUR, 9, 9, OWNER)
@@ -59,6 +64,7 @@ class World(GuardianStage):
             "GridOracle": self.grid,
             "GridManagement": self.management,
             "SealedAuction": self.sealed,
+            "SmartMeter": self.meters,
         }
         return found[name]
 
@@ -152,6 +158,17 @@ def limit(name: str, position: int | None = None) -> Callable[[World, int], tupl
     return arguments
 
 
+def a_day(field: int, *limits: int) -> Callable[[World, int], tuple[Any, ...]]:
+    """A field of limits that count in a day."""
+
+    def arguments(_: World, value: int) -> tuple[Any, ...]:
+        changed = list(limits)
+        changed[field] = value
+        return (tuple(changed),)
+
+    return arguments
+
+
 def clock(field: int) -> Callable[[World, int], tuple[Any, ...]]:
     def arguments(world: World, value: int) -> tuple[Any, ...]:
         changed = [world.now + 1, 3_600, 1, 600]
@@ -198,7 +215,7 @@ def week(world: World, value: int) -> tuple[Any, ...]:
 
 
 MARKET, LEDGER, PRICES, ORACLE = "EnergyTrading", "Settlement", "PriceOracle", "GridOracle"
-GRID, SEALED = "GridManagement", "SealedAuction"
+GRID, SEALED, METERS = "GridManagement", "SealedAuction", "SmartMeter"
 BOUNDS: Final = (
     Bound(MARKET, "setMarketTerms", "price cap", terms(0), TICK_SIZE, 1_023 * TICK_SIZE,
           "CapNotInTicks", TICK_SIZE),
@@ -219,6 +236,16 @@ BOUNDS: Final = (
           "InvalidTariffBounds"),
     Bound(LEDGER, "setTariffBounds", "highest feed-in", tariff(3), None, MOST_TARIFF,
           "InvalidTariffBounds"),
+    Bound(LEDGER, "setJoinLimits", "of all zones", a_day(0, 500, 100), 100, 20_000,
+          "JoinLimitOutOfRange"),
+    Bound(LEDGER, "setJoinLimits", "of a zone", a_day(1, 500, 100), 100, 500,
+          "JoinLimitOutOfRange"),
+    Bound(METERS, "setMeterLimits", "of all", a_day(0, 50, 10, 10), 10, 10_000,
+          "MeterLimitOutOfRange"),
+    Bound(METERS, "setMeterLimits", "of a registrar", a_day(1, 50, 10, 10), 10, 50,
+          "MeterLimitOutOfRange"),
+    Bound(METERS, "setMeterLimits", "removals", a_day(2, 50, 10, 10), 10, 10_000,
+          "MeterLimitOutOfRange"),
     *(
         Bound(PRICES, function, name, formula(name, function), lowest, highest, error)
         for function in ("openZone", "proposeFormula")

@@ -36,6 +36,8 @@ UNTRUSTED = frozenset({"token", "IERC20", "IERC20Permit", "signer", "IERC721Rece
 """Code of others: settlement token, signers, receivers of assets, whatever governance calls."""
 
 ATTACKED = {
+    "contracts/market/AccountRecovery.sol": "tests/unit/accounts/test_reentrancy.py",
+    "contracts/metering/MeterSuccession.sol": "tests/unit/accounts/test_reentrancy.py",
     "contracts/market/SettlementFunds.sol": "tests/unit/reentrancy/test_reentrancy.py",
     "contracts/market/AccountRecovery.sol": "tests/unit/reentrancy/test_reentrancy.py",
     "contracts/metering/MeterSuccession.sol": "tests/unit/reentrancy/test_reentrancy.py",
