@@ -198,11 +198,15 @@ def keys_new(keystore: Path, password_file: Path) -> None:
 @click.option(
     "--first-boundary",
     type=click.IntRange(0),
-    required=True,
     help="Unix time, a multiple of 900, at which the registers below stand.",
 )
-@click.option("--import-wh", type=click.IntRange(0), required=True)
-@click.option("--export-wh", type=click.IntRange(0), required=True)
+@click.option("--import-wh", type=click.IntRange(0))
+@click.option("--export-wh", type=click.IntRange(0))
+@click.option(
+    "--announce",
+    is_flag=True,
+    help="For announceSuccession: where the registers will stand is not known yet.",
+)
 def keys_register(
     keystore: Path,
     password_file: Path,
@@ -213,16 +217,29 @@ def keys_register(
     rated_import_w: int,
     rated_export_w: int,
     register_width_wh: int,
-    first_boundary: int,
-    import_wh: int,
-    export_wh: int,
+    first_boundary: int | None,
+    import_wh: int | None,
+    export_wh: int | None,
+    announce: bool,
 ) -> None:
-    """Print as JSON what the registrar needs for SmartMeter.registerMeter, signed by the device."""
+    """Print as JSON what SmartMeter needs of a new meter, signed by the device.
+
+    The registrar sends it with registerMeter; where it follows another meter, with
+    announceSuccession (--announce), and later anybody with openSuccession.
+    """
     from energy_grid.deployments import Deployment
     from energy_grid.slots import is_aligned, slot_of
     from meter_bridge.keys import DeviceKey, read_secret_file
     from meter_bridge.registration import MeterKind, Registration, sign_registration
 
+    baseline = (first_boundary, import_wh, export_wh)
+    if announce == any(value is not None for value in baseline) or (
+        not announce and None in baseline
+    ):
+        raise click.UsageError(
+            "expected either --announce or --first-boundary, --import-wh and --export-wh"
+        )
+    first_boundary, import_wh, export_wh = (value or 0 for value in baseline)
     if not is_aligned(first_boundary):
         raise click.BadParameter("--first-boundary: expected a multiple of 900")
     try:

@@ -75,6 +75,36 @@ def test_keys_register__printed_signature__taken_by_the_contract(
     assert (found.rated_import_w, found.rated_export_w) == (12_000, 9_000)
 
 
+def test_keys_register__announce__is_taken_by_the_contract(
+    chain: MeterChain, tmp_path: Path
+) -> None:
+    (old,) = chain.register(1, DAY // 900)
+    (tmp_path / "password").write_text(PASSWORD)
+    runner = CliRunner()
+    secret = ["--password-file", str(tmp_path / "password")]
+    key = str(tmp_path / "new.json")
+    assert runner.invoke(cli, ["keys", "new", key, *secret]).exit_code == 0
+    info = chain.smart_meter.call("meterInfo", old.meter_id)
+    call = [
+        *("keys", "register", key, *secret, "--deployment", str(chain.deployment_path)),
+        *("--owner", info.owner, "--zone", str(info.zone)),
+        *("--rated-import-w", "12000", "--rated-export-w", "9000"),
+    ]
+
+    result = runner.invoke(cli, [*call, "--announce"])
+    assert result.exit_code == 0, result.output
+    printed = json.loads(result.output)
+
+    announced = (old.meter_id, printed["registration"], printed["signature"])
+    data = chain.smart_meter.encode("announceSuccession", *announced)
+    send(chain.rpc, chain.deployer, chain.smart_meter.address, data)
+    found = chain.smart_meter.call("successionOf", old.meter_id)
+    assert "0x" + found.termsHash.hex() == printed["digest"]
+    for wrong in ([], ["--announce", "--import-wh", "5"], ["--first-boundary", str(DAY)]):
+        refused = runner.invoke(cli, [*call, *wrong])
+        assert (refused.exit_code, "expected either --announce" in refused.output) == (2, True)
+
+
 def test_registry__registered_meter__caps_lanes_and_baseline(chain: MeterChain) -> None:
     (narrow,) = chain.register(1, DAY // 900, rated_w=59_578, import_wh=77, export_wh=33)
     (wide,) = chain.register(1, DAY // 900, rated_w=59_579)
