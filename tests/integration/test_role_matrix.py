@@ -101,7 +101,8 @@ class World:
         functions = [
             function
             for name, record in self.contracts.deployment.contracts.items()
-            if record.contract not in (EXTERNAL_ERC20, "GridAccessManager")
+            # Called directly, a room works on its own, empty storage.
+            if record.contract not in (EXTERNAL_ERC20, "GridAccessManager", "SettlementExits")
             for function in self.functions(name)
         ]
         errors = self.refusals((STRANGER, function) for function in functions)
