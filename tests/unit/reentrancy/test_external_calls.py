@@ -39,8 +39,6 @@ ATTACKED = {
     "contracts/market/AccountRecovery.sol": "tests/unit/accounts/test_reentrancy.py",
     "contracts/metering/MeterSuccession.sol": "tests/unit/accounts/test_reentrancy.py",
     "contracts/market/SettlementFunds.sol": "tests/unit/reentrancy/test_reentrancy.py",
-    "contracts/market/AccountRecovery.sol": "tests/unit/reentrancy/test_reentrancy.py",
-    "contracts/metering/MeterSuccession.sol": "tests/unit/reentrancy/test_reentrancy.py",
     "contracts/assets/ShareMotions.sol": "tests/unit/reentrancy/test_reentrancy.py",
     "contracts/assets/ShareRevenue.sol": "tests/unit/reentrancy/test_reentrancy.py",
     "contracts/assets/AssetBase.sol": "tests/unit/reentrancy/test_reentrancy.py",
