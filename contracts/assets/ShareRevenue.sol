@@ -90,16 +90,17 @@ abstract contract ShareRevenue is ShareToken {
         if (account.arrears != 0) return;
         uint256 free = account.free;
         // Nothing is left to work with for who has left, or when the market is wound down.
-        bool isOver = _status != VaultStatus.OPEN || SETTLEMENT.windDownSlot() != 0;
-        uint256 kept = isOver ? 0 : RESERVE;
-        if (isOver) {
-            uint256 required = account.metered ? SETTLEMENT.securityDeposit() : 0;
-            if (account.security > required) {
-                SETTLEMENT.withdrawSecurity(account.security - required);
-                free += account.security - required;
-            }
+        if (_status == VaultStatus.OPEN && SETTLEMENT.windDownSlot() == 0) {
+            if (free > RESERVE) SETTLEMENT.withdraw(free - RESERVE);
+            return;
         }
-        if (free > kept) SETTLEMENT.withdraw(free - kept);
+        uint256 required = account.metered ? SETTLEMENT.securityDeposit() : 0;
+        if (account.security > required) {
+            SETTLEMENT.withdrawSecurity(account.security - required);
+            free += account.security - required;
+        }
+        // All that Settlement lets go: in a wind-down it keeps what the account is known to owe.
+        if (free != 0) SETTLEMENT.withdrawAll(address(this));
     }
 
     function _claim(Revenue kind, address holder, address to) private returns (uint256 amount) {
