@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,25 @@ class Killed(BaseException):
 @pytest.fixture(scope="module")
 def chain(anvil):
     return anvil()
+
+
+@pytest.fixture(scope="module")
+def ready(anvil, tmp_path_factory):
+    """A chain with a deployment, and the folder of its file."""
+    chain, folder = anvil(), tmp_path_factory.mktemp("ready")
+    deploy_on(chain.rpc, folder)
+    return chain, folder
+
+
+@pytest.fixture
+def deployed(ready, tmp_path):
+    """That chain for a test of its own, which finds the file in its folder: to deploy on it is to
+    run again."""
+    chain, folder = ready
+    shutil.copy(folder / "31337.json", tmp_path)
+    snapshot = chain.snapshot()
+    yield chain
+    chain.revert(snapshot)
 
 
 @pytest.fixture(autouse=True)
@@ -101,18 +121,18 @@ def test_deploy__empty_chain__everything_there_and_verified(chain, tmp_path):
     assert deployment.contracts["Settlement"].arguments["parameters"][0] == 20_000_000
 
 
-def test_deploy__energy_contracts_fit_the_code_size_limit(chain, tmp_path):
-    deployment = deploy_on(chain.rpc, tmp_path).deployment
+def test_deploy__energy_contracts_fit_the_code_size_limit(deployed, tmp_path):
+    deployment = deploy_on(deployed.rpc, tmp_path).deployment
 
     for record in deployment.contracts.values():
-        assert len(chain.rpc.code(record.address)) <= 24_576
+        assert len(deployed.rpc.code(record.address)) <= 24_576
 
 
-def test_deploy__again__sends_nothing_and_leaves_the_file(chain, tmp_path):
-    deploy_on(chain.rpc, tmp_path)
+def test_deploy__again__sends_nothing_and_leaves_the_file(deployed, tmp_path):
+    deploy_on(deployed.rpc, tmp_path)
     before = (tmp_path / "31337.json").read_bytes()
 
-    report = deploy_on(chain.rpc, tmp_path)
+    report = deploy_on(deployed.rpc, tmp_path)
 
     assert report.transactions_sent == 0
     assert (tmp_path / "31337.json").read_bytes() == before
@@ -201,17 +221,17 @@ def test_deploy__foretold_address_lost__both_anew_and_only_the_new_one_mints(cha
     assert manager.call("hasRole", int(Role.MINTER), minter) == (True, 0)
 
 
-def test_deploy__market_lost_from_the_chain__both_anew_and_old_minter_removed(chain, tmp_path):
-    deployment = deploy_on(chain.rpc, tmp_path).deployment
+def test_deploy__market_lost_from_the_chain__both_anew_and_old_minter_removed(deployed, tmp_path):
+    deployment = deploy_on(deployed.rpc, tmp_path).deployment
     old = deployment.address_of("Settlement")
-    chain.rpc.call("anvil_setCode", deployment.address_of("EnergyTrading"), "0x")
-    seen = [check.what for check in differences(chain.rpc, tmp_path)]
+    deployed.rpc.call("anvil_setCode", deployment.address_of("EnergyTrading"), "0x")
+    seen = [check.what for check in differences(deployed.rpc, tmp_path)]
     assert seen == ["code"]
 
-    deploy_on(chain.rpc, tmp_path)
+    deploy_on(deployed.rpc, tmp_path)
 
-    assert differences(chain.rpc, tmp_path) == []
-    manager = Contracts.load(Deployment.read(tmp_path / "31337.json"), chain.rpc).access_manager
+    assert differences(deployed.rpc, tmp_path) == []
+    manager = Contracts.load(Deployment.read(tmp_path / "31337.json"), deployed.rpc).access_manager
     assert manager.call("hasRole", int(Role.MINTER), old) == (False, 0)
 
 
@@ -233,9 +253,9 @@ def test_deploy__block_never_comes__says_so_and_goes_on_later(anvil, tmp_path):
 # --- What differs ---------------------------------------------------------------------------------
 
 
-def test_deploy__roles_changed_on_chain__wired_again_in_one_transaction(chain, tmp_path):
-    deployment = deploy_on(chain.rpc, tmp_path).deployment
-    contracts = Contracts.load(deployment, chain.rpc)
+def test_deploy__roles_changed_on_chain__wired_again_in_one_transaction(deployed, tmp_path):
+    deployment = deploy_on(deployed.rpc, tmp_path).deployment
+    contracts = Contracts.load(deployment, deployed.rpc)
     manager, meter = contracts.access_manager, contracts.smart_meter
     selector = meter.abi.selector("registerMeter")
     for data in (
@@ -243,23 +263,23 @@ def test_deploy__roles_changed_on_chain__wired_again_in_one_transaction(chain, t
         manager.encode("revokeRole", int(Role.REGISTRAR), ADMIN),
         manager.encode("grantRole", int(Role.MINTER), OPERATOR, 0),
     ):
-        send_as(chain.rpc, ADMIN, manager.address, data)
-    found = {(check.subject, check.what) for check in differences(chain.rpc, tmp_path)}
+        send_as(deployed.rpc, ADMIN, manager.address, data)
+    found = {(check.subject, check.what) for check in differences(deployed.rpc, tmp_path)}
     assert found == {
         ("SmartMeter", "role of registerMeter"),
         ("AccessManager", f"REGISTRAR held by {ADMIN}"),
         ("AccessManager", f"MINTER held by {OPERATOR}"),
     }
 
-    report = deploy_on(chain.rpc, tmp_path)
+    report = deploy_on(deployed.rpc, tmp_path)
 
     assert report.transactions_sent == 1
-    assert differences(chain.rpc, tmp_path) == []
+    assert differences(deployed.rpc, tmp_path) == []
 
 
-def test_deploy__oracles__wired_fed_and_quoting_for_the_market(chain, tmp_path):
-    deployment = deploy_on(chain.rpc, tmp_path).deployment
-    contracts = Contracts.load(deployment, chain.rpc)
+def test_deploy__oracles__wired_fed_and_quoting_for_the_market(deployed, tmp_path):
+    deployment = deploy_on(deployed.rpc, tmp_path).deployment
+    contracts = Contracts.load(deployment, deployed.rpc)
     parameters = Parameters.load("single-key")
     oracle, market = contracts.price_oracle, contracts.energy_trading
     manager = contracts.access_manager
@@ -274,13 +294,13 @@ def test_deploy__oracles__wired_fed_and_quoting_for_the_market(chain, tmp_path):
     assert [feed.id for _, feed in feeds] == [
         feed_id for name in ORACLES for feed_id in contracts[name].call("feedIds")
     ]
-    send_as(chain.rpc, OPERATOR, oracle.address, oracle.encode("quote", 1))
+    send_as(deployed.rpc, OPERATOR, oracle.address, oracle.encode("quote", 1))
     assert market.call("referencePrice", 1)[0] == parameters.base_price
     assert oracle.call("price", 1)[2] == FeedStatus.UNCERTAIN
 
 
-def test_deploy__grid_management__limits_roles_and_the_reference_price_reads_it(chain, tmp_path):
-    contracts = Contracts.load(deploy_on(chain.rpc, tmp_path).deployment, chain.rpc)
+def test_deploy__grid_management__limits_roles_and_the_reference_price_reads_it(deployed, tmp_path):
+    contracts = Contracts.load(deploy_on(deployed.rpc, tmp_path).deployment, deployed.rpc)
     grid, manager = contracts.grid_management, contracts.access_manager
 
     limits = grid.call("gridLimits", 1)
@@ -300,85 +320,87 @@ def test_deploy__grid_management__limits_roles_and_the_reference_price_reads_it(
     assert grid.call("assetRegister") == contracts.energy_assets.address
 
 
-def test_deploy__grid_limits_and_stability_source_changed__as_in_the_file_again(chain, tmp_path):
-    contracts = Contracts.load(deploy_on(chain.rpc, tmp_path).deployment, chain.rpc)
+def test_deploy__grid_limits_and_stability_source_changed__as_in_the_file_again(deployed, tmp_path):
+    contracts = Contracts.load(deploy_on(deployed.rpc, tmp_path).deployment, deployed.rpc)
     grid, prices = contracts.grid_management, contracts.price_oracle
     other = grid.call("presetLimits", 1, 120_000)
-    send_as(chain.rpc, ADMIN, grid.address, grid.encode("setGridLimits", 1, other))
-    send_as(chain.rpc, ADMIN, prices.address, prices.encode("setStabilitySource", "0x" + "0" * 40))
-    assert [(check.subject, check.what) for check in differences(chain.rpc, tmp_path)] == [
+    send_as(deployed.rpc, ADMIN, grid.address, grid.encode("setGridLimits", 1, other))
+    send_as(
+        deployed.rpc, ADMIN, prices.address, prices.encode("setStabilitySource", "0x" + "0" * 40)
+    )
+    assert [(check.subject, check.what) for check in differences(deployed.rpc, tmp_path)] == [
         ("PriceOracle", "stability source"),
         ("zone 1", "grid limits"),
     ]
 
-    deploy_on(chain.rpc, tmp_path)
+    deploy_on(deployed.rpc, tmp_path)
 
-    assert differences(chain.rpc, tmp_path) == []
+    assert differences(deployed.rpc, tmp_path) == []
 
 
-def test_deploy__grid_management_lost__anew_and_the_old_one_has_no_role_left(chain, tmp_path):
-    contracts = Contracts.load(deploy_on(chain.rpc, tmp_path).deployment, chain.rpc)
+def test_deploy__grid_management_lost__anew_and_the_old_one_has_no_role_left(deployed, tmp_path):
+    contracts = Contracts.load(deploy_on(deployed.rpc, tmp_path).deployment, deployed.rpc)
     old = contracts.grid_management.address
-    chain.rpc.call("anvil_setCode", contracts.energy_trading.address, "0x")
+    deployed.rpc.call("anvil_setCode", contracts.energy_trading.address, "0x")
 
-    deploy_on(chain.rpc, tmp_path)
+    deploy_on(deployed.rpc, tmp_path)
 
-    assert differences(chain.rpc, tmp_path) == []
-    again = Contracts.load(Deployment.read(tmp_path / "31337.json"), chain.rpc)
+    assert differences(deployed.rpc, tmp_path) == []
+    again = Contracts.load(Deployment.read(tmp_path / "31337.json"), deployed.rpc)
     assert again.grid_management.address != old
     assert again.grid_management.call("market") == again.energy_trading.address
     for role in (Role.BREAKER, Role.GRID):
         assert again.access_manager.call("hasRole", int(role), old) == (False, 0)
 
 
-def test_verify__another_holder_of_grid__is_a_difference_and_stays(chain, tmp_path):
-    contracts = Contracts.load(deploy_on(chain.rpc, tmp_path).deployment, chain.rpc)
+def test_verify__another_holder_of_grid__is_a_difference_and_stays(deployed, tmp_path):
+    contracts = Contracts.load(deploy_on(deployed.rpc, tmp_path).deployment, deployed.rpc)
     manager = contracts.access_manager
     data = manager.encode("grantRole", int(Role.GRID), OPERATOR, 0)
-    send_as(chain.rpc, ADMIN, manager.address, data)
+    send_as(deployed.rpc, ADMIN, manager.address, data)
 
-    deploy_on(chain.rpc, tmp_path)
+    deploy_on(deployed.rpc, tmp_path)
 
-    found = differences(chain.rpc, tmp_path)
+    found = differences(deployed.rpc, tmp_path)
     assert [check.what for check in found] == [f"GRID held by {OPERATOR}"]
 
 
 @pytest.mark.parametrize("role", [Role.GUARDIAN, Role.BREAKER], ids=lambda role: role.name)
-def test_deploy__anybody_beside_the_contracts_of_a_role__goes(chain, tmp_path, role):
-    contracts = Contracts.load(deploy_on(chain.rpc, tmp_path).deployment, chain.rpc)
+def test_deploy__anybody_beside_the_contracts_of_a_role__goes(deployed, tmp_path, role):
+    contracts = Contracts.load(deploy_on(deployed.rpc, tmp_path).deployment, deployed.rpc)
     manager = contracts.access_manager
     data = manager.encode("grantRole", int(role), OPERATOR, 0)
-    send_as(chain.rpc, ADMIN, manager.address, data)
-    found = differences(chain.rpc, tmp_path)
+    send_as(deployed.rpc, ADMIN, manager.address, data)
+    found = differences(deployed.rpc, tmp_path)
     assert [check.what for check in found] == [f"{role.name} held by {OPERATOR}"]
 
-    deploy_on(chain.rpc, tmp_path)
+    deploy_on(deployed.rpc, tmp_path)
 
-    assert differences(chain.rpc, tmp_path) == []
+    assert differences(deployed.rpc, tmp_path) == []
     assert not manager.call("hasRole", int(role), OPERATOR)[0]
 
 
-def test_deploy__reporters_and_a_feed_changed_on_chain__as_in_the_file_again(chain, tmp_path):
-    contracts = Contracts.load(deploy_on(chain.rpc, tmp_path).deployment, chain.rpc)
+def test_deploy__reporters_and_a_feed_changed_on_chain__as_in_the_file_again(deployed, tmp_path):
+    contracts = Contracts.load(deploy_on(deployed.rpc, tmp_path).deployment, deployed.rpc)
     grid = contracts.grid_oracle
     config = list(standard_config(Feed(FeedKind.DEMAND, Zone(1))).as_tuple())
     send_as(
-        chain.rpc,
+        deployed.rpc,
         ADMIN,
         grid.address,
         grid.encode("configureFeed", Feed(FeedKind.DEMAND, Zone(1)).id, config),
     )
     others = sorted((test_account(index).address for index in range(4)), key=str.lower)
-    send_as(chain.rpc, ADMIN, grid.address, grid.encode("setReporters", others))
-    assert [(check.subject, check.what) for check in differences(chain.rpc, tmp_path)] == [
+    send_as(deployed.rpc, ADMIN, grid.address, grid.encode("setReporters", others))
+    assert [(check.subject, check.what) for check in differences(deployed.rpc, tmp_path)] == [
         ("GridOracle", "reporters"),
         ("zone 1", "feed DEMAND"),
     ]
 
-    report = deploy_on(chain.rpc, tmp_path)
+    report = deploy_on(deployed.rpc, tmp_path)
 
     assert report.transactions_sent == 2
-    assert differences(chain.rpc, tmp_path) == []
+    assert differences(deployed.rpc, tmp_path) == []
 
 
 def test_plan__reporters_of_test_chains_on_a_public_one__refused():
@@ -386,30 +408,30 @@ def test_plan__reporters_of_test_chains_on_a_public_one__refused():
         Plan(Parameters.load("standard"), Artifacts.load(), ADMIN, 11155111, OPERATOR)
 
 
-def test_verify__guardian_nobody_named__is_a_difference(chain, tmp_path):
-    contracts = Contracts.load(deploy_on(chain.rpc, tmp_path).deployment, chain.rpc)
+def test_verify__guardian_nobody_named__is_a_difference(deployed, tmp_path):
+    contracts = Contracts.load(deploy_on(deployed.rpc, tmp_path).deployment, deployed.rpc)
     manager = contracts.access_manager
     data = manager.encode("grantRole", int(Role.WATCH), OPERATOR, 0)
-    send_as(chain.rpc, ADMIN, manager.address, data)
+    send_as(deployed.rpc, ADMIN, manager.address, data)
 
-    found = differences(chain.rpc, tmp_path)
+    found = differences(deployed.rpc, tmp_path)
 
     assert [check.what for check in found] == [f"WATCH held by {OPERATOR}"]
 
 
-def test_verify__tariff_changed_and_code_replaced__are_differences(chain, tmp_path):
-    contracts = Contracts.load(deploy_on(chain.rpc, tmp_path).deployment, chain.rpc)
-    slot = chain.rpc.timestamp() // 900
+def test_verify__tariff_changed_and_code_replaced__are_differences(deployed, tmp_path):
+    contracts = Contracts.load(deploy_on(deployed.rpc, tmp_path).deployment, deployed.rpc)
+    slot = deployed.rpc.timestamp() // 900
     data = contracts.settlement.encode("setTariff", 1, slot + 200, 400_000, 90_000)
-    send_as(chain.rpc, OPERATOR, contracts.settlement.address, data)
+    send_as(deployed.rpc, OPERATOR, contracts.settlement.address, data)
 
-    found = differences(chain.rpc, tmp_path)
+    found = differences(deployed.rpc, tmp_path)
 
     assert [(c.subject, c.what, c.found) for c in found] == [
         ("zone 1", "tariff", (400_000, 90_000))
     ]
-    chain.rpc.call("anvil_setCode", contracts.energy_token.address, "0x6001")
-    assert [check.subject for check in differences(chain.rpc, tmp_path)] == ["EnergyToken"]
+    deployed.rpc.call("anvil_setCode", contracts.energy_token.address, "0x6001")
+    assert [check.subject for check in differences(deployed.rpc, tmp_path)] == ["EnergyToken"]
 
 
 def test_deploy__governor_is_somebody_else__deployer_gives_up_its_power(chain, tmp_path):
@@ -441,38 +463,38 @@ def test_deploy__operators_key_elsewhere__its_steps_are_outstanding(chain, tmp_p
 # --- Refused --------------------------------------------------------------------------------------
 
 
-def test_deploy__parameter_fixed_at_deployment_changed__refused(chain, tmp_path):
-    deploy_on(chain.rpc, tmp_path)
+def test_deploy__parameter_fixed_at_deployment_changed__refused(deployed, tmp_path):
+    deploy_on(deployed.rpc, tmp_path)
     parameters = tmp_path / "single-key.toml"
     parameters.write_text(SINGLE_KEY.read_text() + "[market]\nlot_wh = 10\n")
 
     with pytest.raises(
         DeploymentError, match=r"lotWh of MarketRegister is fixed .* expected 1 .*10"
     ):
-        deploy_on(chain.rpc, tmp_path, parameters=parameters)
+        deploy_on(deployed.rpc, tmp_path, parameters=parameters)
 
 
-def test_deploy__other_parameter_set_than_recorded__refused(chain, tmp_path):
-    deploy_on(chain.rpc, tmp_path)
+def test_deploy__other_parameter_set_than_recorded__refused(deployed, tmp_path):
+    deploy_on(deployed.rpc, tmp_path)
     parameters = tmp_path / "other.toml"
     parameters.write_text(SINGLE_KEY.read_text())
 
     with pytest.raises(ConfigurationError, match="expected single-key, found other"):
-        deploy_on(chain.rpc, tmp_path, parameters=parameters)
+        deploy_on(deployed.rpc, tmp_path, parameters=parameters)
 
 
-def test_deploy__file_of_another_chain_id__refused(chain, tmp_path):
-    deploy_on(chain.rpc, tmp_path)
+def test_deploy__file_of_another_chain_id__refused(deployed, tmp_path):
+    deploy_on(deployed.rpc, tmp_path)
     path = tmp_path / "31337.json"
     content = json.loads(path.read_text())
     path.write_text(json.dumps({**content, "chain_id": 31415}))
 
     with pytest.raises(DeploymentFileError, match="found chain id 31415"):
-        deploy_on(chain.rpc, tmp_path)
+        deploy_on(deployed.rpc, tmp_path)
 
 
-def test_open_deployment__chain_with_the_same_id_is_gone__anew_or_refused(chain, tmp_path):
-    deploy_on(chain.rpc, tmp_path)
+def test_open_deployment__chain_with_the_same_id_is_gone__anew_or_refused(deployed, tmp_path):
+    deploy_on(deployed.rpc, tmp_path)
     path = tmp_path / "31337.json"
     gone = dataclasses.replace(Deployment.read(path), genesis_hash="0x" + "00" * 32)
     gone.write(path)
@@ -481,7 +503,7 @@ def test_open_deployment__chain_with_the_same_id_is_gone__anew_or_refused(chain,
     def opened(may_start_anew):
         return open_deployment(
             path,
-            chain.rpc,
+            deployed.rpc,
             network="test",
             deployer=ADMIN,
             parameters="single-key",
@@ -526,11 +548,11 @@ def test_deploy__poor_operator_of_real_money__refused_with_the_sum(chain, tmp_pa
         deploy_on(chain.rpc, tmp_path / "second", settlement_token=token)
 
 
-def test_deploy__zone_has_another_operator__refused(chain, tmp_path):
-    deploy_on(chain.rpc, tmp_path)
+def test_deploy__zone_has_another_operator__refused(deployed, tmp_path):
+    deploy_on(deployed.rpc, tmp_path)
 
     with pytest.raises(DeploymentError, match="zone 1 has its operator for good"):
-        deploy_on(chain.rpc, tmp_path, operators={1: LocalSigner(test_account(2))})
+        deploy_on(deployed.rpc, tmp_path, operators={1: LocalSigner(test_account(2))})
 
 
 def test_deploy__deployer_without_funds__says_so(chain, tmp_path):
