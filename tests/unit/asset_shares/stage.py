@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, cast
+
+from eth_keys.datatypes import PrivateKey
+from eth_utils.crypto import keccak
 
 from energy_grid.abi import Abi
 from energy_grid.deployment.roles import Role
+from energy_grid.eip712 import MeterKind, MeterRegistration, domain, sign
+from energy_grid.units import Slot, Watt, Wh, Zone
 from tests.unit.asset_nft.stage import (
     ALICE,
     ANYBODY,
+    CHAIN_ID,
     GOVERNOR,
     NEVER,
     REGISTRAR,
@@ -160,6 +166,23 @@ class ShareStage(AssetStage):
         self.deposit(vault.address, SECURITY + RESERVE)
         vault.send(MANAGER.address, "postSecurity")
         return device
+
+    def hand_over(self, device: Device, owner: Person) -> None:
+        """Another owner's meter follows a vault's, after the seven days that this takes."""
+        self.devices += 1
+        key = keccak(text=f"device {self.devices}")
+        registration = MeterRegistration(
+            str(PrivateKey(key).public_key.to_checksum_address()), owner.address, Zone(ZONE),
+            MeterKind.CONNECTION, Watt(17_250), Watt(17_250), Wh(10**9), Slot(0), Wh(0), Wh(0),
+        )  # fmt: skip
+        separator = domain(CHAIN_ID, self.meters.address)
+        terms = registration.as_tuple(), sign(registration, separator, key)
+        self.meters.send(REGISTRAR, "announceSuccession", device.meter_id, *terms)
+        first = device.slot + WINDOW // SLOT_SECONDS
+        self.read(device, [0], slots_each=first - device.slot)
+        opened = replace(registration, first_slot=Slot(first))
+        terms = opened.as_tuple(), sign(opened, separator, key)
+        self.meters.send(ANYBODY, "openSuccession", device.meter_id, *terms)
 
     def running(self, **terms: Any) -> tuple[Contract, Device]:
         """A vault whose asset earns."""

@@ -127,3 +127,25 @@ def test_redeem__all_shares__asset_revenue_and_reserve_come_back(stage: ShareSta
         vault.send(BOB.address, "takeAsset", asset_id, BOB.address)
     vault.send(ALICE.address, "takeAsset", asset_id, Person("carol").address)
     assert stage.assets.ask("ownerOf", asset_id) == Person("carol").address
+
+
+def test_redeem__meter_handed_over_to_the_owner__security_deposit_comes_back(
+    stage: ShareStage,
+) -> None:
+    vault, device = stage.running()
+    asset_id = vault.ask("assetId")
+    vault.send(ALICE.address, "redeem")
+    stage.hand_over(device, BOB)
+    stage.settlement.send(ANYBODY, "syncMeter", vault.address)
+    stage.pass_seconds(3 * 86_400)
+    for _ in range(2):
+        stage.settlement.send(ANYBODY, "settle", vault.address, 2**28 - 1)
+    assert not stage.account(vault.address).metered
+
+    assert vault.send(ANYBODY, "collect", MONEY) == SECURITY + RESERVE
+
+    vault.send(ANYBODY, "claim", MONEY, ALICE.address)
+    assert stage.balance(ALICE.address) == SECURITY + RESERVE
+    assert stage.account(vault.address).security == 0
+    vault.send(ALICE.address, "takeAsset", asset_id, BOB.address)
+    assert stage.assets.ask("ownerOf", asset_id) == BOB.address
