@@ -20,6 +20,8 @@ _RATED_W: Final = Watt(20_000)
 _REGISTER_WIDTH_WH: Final = Wh(1_000_000_000)
 _MOST_METERS: Final = (10_000, 10_000, 10_000)
 """Registrations in a day, of all and of one registrar, and removals: as many as code allows."""
+_MOST_TRADERS: Final = (20_000, 20_000)
+"""Traders that join in a day, in all and in a zone: as many as code allows."""
 _DEVICE_KEYS: Final = 1 << 32
 """Added to an account's key: the key of its meter."""
 
@@ -106,6 +108,7 @@ def trader_addresses(name: str, count: int) -> list[str]:
 def join_traders(world: World, addresses: Sequence[str], zone: int = ZONE) -> None:
     """Enrol and fund accounts without a meter: they buy, and are idle in between."""
     settlement = world.contracts.settlement
+    world.send_all([Call(world.governor, settlement, "setJoinLimits", (_MOST_TRADERS,))])
     world.send_all([Call(one, settlement, "joinAsTrader", (zone,)) for one in addresses])
     fund(world, addresses)
 
