@@ -13,6 +13,7 @@ THROUGHPUT_ARGS ?=
 METERS_ARGS ?=
 FORECAST_ARGS ?=
 LIVE_ARGS ?=
+DRILL_ARGS ?=
 GRID_ARGS ?= --scenario all
 
 BIN := .venv/bin
@@ -60,6 +61,10 @@ down: ## end what `make up` has started, also after a crash
 .PHONY: day-live
 day-live: build ## run a market day that drives itself, 60 times as fast (LIVE_ARGS="--slots 8 --kill-each")
 	@$(BIN)/python -m simulation.live day $(LIVE_ARGS)
+
+.PHONY: drill
+drill: build ## shut a market down on a local chain and let everybody leave (DRILL_ARGS="--homes 6")
+	@$(APE) run drill_shutdown $(DRILL_ARGS)
 
 .PHONY: test
 test: build ## run all tests but the deep ones, in two processes (TEST_ARGS="-k settle" selects)

@@ -320,6 +320,11 @@ class Contracts:
         """Events of demand response."""
         return self._contracts["DemandResponse"]
 
+    @property
+    def emergency_shutdown(self) -> Contract:
+        """The end of the market, if governance wants it."""
+        return self._contracts["EmergencyShutdown"]
+
     def decode_logs(self, receipt: Mapping[str, Any]) -> list[Event]:
         """Events of all these contracts in a transaction, in order."""
         by_address = {c.address.lower(): c for c in self._contracts.values()}

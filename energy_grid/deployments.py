@@ -31,6 +31,7 @@ CONTRACT_NAMES: Final = (
     "GovernanceToken",
     "GridTimelock",
     "GridGovernor",
+    "SettlementDelivery",
     "SettlementExits",
     "Settlement",
     "MarketRegister",
@@ -42,6 +43,7 @@ CONTRACT_NAMES: Final = (
     "DemandResponse",
     "Guardian",
     "AssetVaults",
+    "EmergencyShutdown",
 )
 """Keys of the contracts of a complete deployment, in order of deployment."""
 

@@ -17,8 +17,9 @@ from eth_utils.address import is_checksum_address
 
 from energy_grid.deployment import DeploymentReport, Journal, Parameters, Plan, Signer, deploy
 from energy_grid.deployment.journal import open_deployment
+from energy_grid.deployment.migration import predecessor_of, successor_of
 from energy_grid.deployment.plan import DEVELOPMENT_CHAIN_IDS
-from energy_grid.deployments import DEPLOYMENTS_FOLDER, deployment_path
+from energy_grid.deployments import DEPLOYMENTS_FOLDER, Deployment, deployment_path
 from energy_grid.errors import ConfigurationError, EnergyGridError
 from energy_grid.rpc import Rpc
 from scripts._ape_chain import (
@@ -62,6 +63,13 @@ MIN_TIMEOUT_SECONDS = 30
     default=DEPLOYMENTS_FOLDER,
     help="Folder of the deployment files.",
 )
+@click.option(
+    "--successor-of",
+    "predecessor",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Deployment file of a market that is wound down: keep its meters, assets and "
+    "certificates, and deploy what follows it (docs/upgrades.md). Needs another folder of files.",
+)
 def cli(
     provider: ProviderAPI,
     account: AccountAPI,
@@ -69,11 +77,14 @@ def cli(
     zones: int,
     operators: tuple[str, ...],
     folder: Path,
+    predecessor: Path | None,
 ) -> None:
     """Deploy all contracts, wire roles, open zones; go on where an earlier run stopped."""
     try:
         with connected(provider) as rpc:
-            report, path = _run(provider, rpc, account, parameters_name, zones, operators, folder)
+            report, path = _run(
+                provider, rpc, account, parameters_name, zones, operators, folder, predecessor
+            )
     except EnergyGridError as error:
         raise click.ClickException(str(error)) from error
     _show(report, path)
@@ -87,6 +98,7 @@ def _run(
     zones: int,
     operators: tuple[str, ...],
     folder: Path,
+    predecessor: Path | None,
 ) -> tuple[DeploymentReport, Path]:
     chain_id = require_matching_chain(provider, rpc)
     parameters = Parameters.load(parameters_name)
@@ -100,12 +112,19 @@ def _run(
         may_start_anew=chain_id in DEVELOPMENT_CHAIN_IDS,
         announce=click.echo,
     )
+    follows = predecessor_of(deployment)
+    if predecessor is not None and "Settlement" not in deployment.contracts:
+        old = Deployment.read(predecessor, chain_id)
+        follows = old.address_of("Settlement")
+        if not path.exists():
+            deployment = successor_of(old)
     plan = Plan(
         parameters=parameters,
         artifacts=compiled_contracts(),
         deployer=deployment.deployer,
         chain_id=chain_id,
         settlement_token=_settlement_token(),
+        predecessor=follows,
     )
     signers = _operators(provider, chain_id, zones, operators)
     sign_without_asking(account)

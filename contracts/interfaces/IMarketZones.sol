@@ -24,6 +24,11 @@ interface IMarketZones {
     /// @notice Governance ended a halt.
     event HaltLifted(uint16 indexed zone);
 
+    /// @notice The market of the zone is closed for ever. @param fromSlot first slot that is void
+    event ZoneMarketClosed(uint16 indexed zone, uint32 fromSlot);
+
+    /// @notice The zone's market is closed for ever; nothing opens it again.
+    error ZoneClosed(uint16 zone);
     /// @notice Zone 0 means "not enrolled" and has no market.
     error ZoneZero();
     /// @notice The zone has no market terms yet, so nothing can be ordered in it.
@@ -74,8 +79,14 @@ interface IMarketZones {
         uint40 expiresAt
     ) external;
 
-    /// @notice End a halt before its time. Restricted to governance.
+    /// @notice End a halt before its time. Restricted to governance. Cannot open a zone that is closed.
     function liftHalt(uint16 zone) external;
+
+    /// @notice Close the markets of zones for ever: no placing, matching and clearing of products with slots from `fromSlot`
+    /// on, which are void. Cancelling, claiming, settling go on; further halts change nothing. Zones closed before keep their
+    /// slot. Restricted to the shutdown contract.
+    /// @param fromSlot first slot that has not begun
+    function closeZones(uint16[] calldata zones, uint32 fromSlot) external;
 
     /// @notice Terms of the products that start at `slot`. Reverts with `ZoneNotOpen`.
     function marketTerms(uint16 zone, uint32 slot) external view returns (MarketTerms memory);
@@ -86,8 +97,12 @@ interface IMarketZones {
         view
         returns (uint32 fromSlot, MarketTerms memory terms);
 
-    /// @notice The halt in force; all zero once it has expired.
+    /// @notice The halt in force; all zero once it has expired. A zone that is closed is halted up to the last second that
+    /// 40 bits count.
     function haltOf(uint16 zone) external view returns (Halt memory);
+
+    /// @notice First slot that is void because the zone's market is closed for ever; 0 while it is not.
+    function closedFrom(uint16 zone) external view returns (uint32);
 
     /// @notice Sequence number that the next accepted order of the zone gets; the first is 1.
     function nextSequence(uint16 zone) external view returns (uint32);

@@ -31,7 +31,7 @@ interface ISettlement is
     /// @notice The meter registry whose readings are settled against.
     function meter() external view returns (address);
 
-    /// @notice The contract holding the code that settles deliveries, created by and for this one. It has no storage
+    /// @notice The contract holding the code that settles deliveries, deployed for this one before it. It has no storage
     /// and no money of its own.
     function delivery() external view returns (address);
 

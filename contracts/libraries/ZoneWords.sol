@@ -20,6 +20,7 @@ type PackedTerms is uint256;
 ///  +---------------+---------+
 /// ```
 /// - `seq`: orders accepted so far.
+/// - a halt whose `haltExpires` is `FOREVER` is the end of the zone's market: products with slots from `haltFrom` on are void.
 /// - `current` holds from slot `currentFrom`, `next` from `nextFrom` (`NEVER`: no change known). Terms before
 ///   `currentFrom` lie in a history of their own, off the hot path.
 type ZoneWord is uint256;
@@ -76,6 +77,9 @@ library ZoneWords {
     /// @dev The last slot that 28 bits count, in the year 9,600.
     uint256 internal constant NEVER = (1 << 28) - 1;
 
+    /// @dev The last second that 40 bits count, in the year 36,812.
+    uint256 internal constant FOREVER = (1 << 40) - 1;
+
     uint256 private constant MASK_28 = (1 << 28) - 1;
     uint256 private constant MASK_33 = (1 << 33) - 1;
     uint256 private constant CURRENT = 32;
@@ -130,6 +134,13 @@ library ZoneWords {
 
     function haltExpiresAt(ZoneWord word) internal pure returns (uint256) {
         return ZoneWord.unwrap(word) >> HALT_EXPIRES;
+    }
+
+    /// @notice First slot that is void because the zone's market is closed for ever; 0 while it is not.
+    function closedFrom(ZoneWord word) internal pure returns (uint256) {
+        return word.haltExpiresAt() == FOREVER
+            ? (ZoneWord.unwrap(word) >> HALT_FROM) & MASK_28
+            : 0;
     }
 
     /// @notice Whether the halt, if it has not expired, stops `what` (PLACE or MATCH) for the slots

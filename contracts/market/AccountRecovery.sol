@@ -82,7 +82,9 @@ abstract contract AccountRecovery is SettlementLedger, ISettlementRecovery {
         // Effect
         uint256 security = _members[account].security;
         uint256 required = word.has(AccountWordLib.FLAG_METERED) ? SECURITY_DEPOSIT : 0;
-        amount = word.free();
+        uint256 kept = _reservedOf(account);
+        if (kept > word.free()) kept = word.free();
+        amount = word.free() - kept;
         if (security > required) {
             uint256 released = security - required;
             amount += released;
@@ -91,7 +93,7 @@ abstract contract AccountRecovery is SettlementLedger, ISettlementRecovery {
             emit ISettlementFunds.SecurityWithdrawn(account, released, required);
         }
         if (amount == 0) revert ISettlementFunds.NothingToMove();
-        _accounts[account] = word.withBalances(0, word.locked());
+        _accounts[account] = word.withBalances(kept, word.locked());
         _totals.tracked = (_totals.tracked - amount).toUint80();
         emit ISettlementFunds.Withdrawn(account, msg.sender, amount);
 

@@ -9,6 +9,7 @@ import {LevelSums} from "../libraries/LevelSums.sol";
 import {LevelWord} from "../libraries/LevelWords.sol";
 import {Products} from "../libraries/Products.sol";
 import {InterconnectorWord, RegionWord, Regions} from "../libraries/Regions.sol";
+import {ZoneWord} from "../libraries/ZoneWords.sol";
 import {CoupledLink, CoupledLinks} from "../types/CoupledLink.sol";
 import {CoupledMarket, CoupledNode, Sums} from "../types/CoupledMarket.sol";
 import {Period, ProductId, Session} from "../types/Market.sol";
@@ -63,10 +64,12 @@ abstract contract CoupledClearing is CallAuction, CoupledVerification, ICoupledC
         returns (uint256 amount)
     {
         // Check.
-        uint256 length = regionProduct.requireAuction();
+        uint16 region = regionProduct.zone();
+        uint256 length = _deliveredSlots(
+            _zones[region], regionProduct.startSlot(), regionProduct.requireAuction()
+        );
         uint256 end = regionProduct.deliveryAt() + length * Products.SLOT_SECONDS;
         if (block.timestamp < end) revert DeliveryNotOver(block.timestamp, end);
-        uint16 region = regionProduct.zone();
         RegionWord word = _regions[region];
         if (index >= word.linkCount()) revert NoRent(regionProduct, index);
         ProductId keeper = regionProduct.inZone(word.zoneAt(region, index / LANES));
@@ -180,6 +183,17 @@ abstract contract CoupledClearing is CallAuction, CoupledVerification, ICoupledC
             int256 left = int256(powerW / SLOTS_PER_HOUR / LOT) - takenLots;
             return left > 0 ? uint256(left) : 0;
         }
+    }
+
+    /// @dev Slots of a product that are delivered: not those that are void because the zone's market is closed.
+    function _deliveredSlots(ZoneWord word, uint256 start, uint256 length)
+        private
+        pure
+        returns (uint256)
+    {
+        uint256 closedFrom = word.closedFrom();
+        if (closedFrom == 0 || start + length <= closedFrom) return length;
+        return closedFrom > start ? closedFrom - start : 0;
     }
 
     /* INTERNAL: WHAT THE VERIFIER LEFT */

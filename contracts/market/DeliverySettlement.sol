@@ -15,10 +15,10 @@ import {MeterPage} from "../types/MeterPages.sol";
 import {DefaultedStretch, SettlementBasis} from "../types/Settlement.sol";
 import {Certificates} from "./Certificates.sol";
 import {SettlementPayments} from "./SettlementPayments.sol";
-import {SlotReadiness} from "./SlotReadiness.sol";
+import {StretchCorrections} from "./StretchCorrections.sol";
 
 /// @notice Settles accounts slot by slot. See `ISettlementDelivery`.
-abstract contract DeliverySettlement is SettlementPayments, Certificates, SlotReadiness {
+abstract contract DeliverySettlement is SettlementPayments, Certificates, StretchCorrections {
     using SafeCast for uint256;
     using SettledFigures for bytes;
 
@@ -26,10 +26,12 @@ abstract contract DeliverySettlement is SettlementPayments, Certificates, SlotRe
     /// @param prices of the last zone and slots looked up
     /// @param region of that zone
     /// @param givenWh energy to be minted to the pools at the end
+    /// @param closing whether the market is wound down
     struct Batch {
         RunPrices prices;
         uint16 region;
         uint256 givenWh;
+        bool closing;
     }
 
     /// @dev Everything about one account's run.
@@ -55,8 +57,6 @@ abstract contract DeliverySettlement is SettlementPayments, Certificates, SlotRe
     /// @dev One week: bounds the gas of a call.
     uint256 private constant MAX_RUN_SLOTS = 672;
     uint256 private constant MAX_ACCOUNTS = 100;
-    /// @dev A true reading corrects defaulted slots within 30 days.
-    uint256 private constant CORRECTION_SLOTS = 2880;
 
     /* SETTLING */
 
@@ -109,6 +109,7 @@ abstract contract DeliverySettlement is SettlementPayments, Certificates, SlotRe
             revert ISettlementDelivery.TooManyInBatch(accounts.length, MAX_ACCOUNTS);
         }
         Batch memory batch;
+        untilSlot = _endOf(batch, untilSlot);
         for (uint256 i = 0; i < accounts.length; ++i) {
             uint256 settledFrom = _accounts[accounts[i]].settledUntil();
             slotsSettled += _settleAccount(batch, accounts[i], untilSlot) - settledFrom;
@@ -118,13 +119,22 @@ abstract contract DeliverySettlement is SettlementPayments, Certificates, SlotRe
 
     function _settleOne(address account, uint256 untilSlot) private returns (uint32) {
         Batch memory batch;
-        uint256 settledUntil = _settleAccount(batch, account, untilSlot);
+        uint256 settledUntil = _settleAccount(batch, account, _endOf(batch, untilSlot));
         if (batch.givenWh != 0) ENERGY_TOKEN.mint(address(this), batch.givenWh);
         return uint32(settledUntil); // 28 bits in the account word
     }
 
+    /// @dev First slot that is not to be settled: it has not ended, or is void.
+    function _endOf(Batch memory batch, uint256 untilSlot) private view returns (uint256 end) {
+        end = _min(untilSlot, _currentSlot());
+        uint256 voidFrom = _totals.windDownSlot;
+        if (voidFrom == 0) return end;
+        batch.closing = true;
+        return _min(end, voidFrom);
+    }
+
     /// @return settledUntil first slot not settled afterwards
-    function _settleAccount(Batch memory batch, address account, uint256 untilSlot)
+    function _settleAccount(Batch memory batch, address account, uint256 end)
         private
         returns (uint256 settledUntil)
     {
@@ -133,7 +143,6 @@ abstract contract DeliverySettlement is SettlementPayments, Certificates, SlotRe
             revert ISettlementFunds.OperatorCannotTrade(account);
         }
         uint256 first = word.settledUntil();
-        uint256 end = _min(untilSlot, _currentSlot());
         if (end <= first) return first;
 
         if (_hasNothingToSettle(word)) {
@@ -194,6 +203,7 @@ abstract contract DeliverySettlement is SettlementPayments, Certificates, SlotRe
         }
         run.prices = batch.prices;
         run.purse = _openPurse(run.word, run.member);
+        run.purse.closing = batch.closing;
         run.figures = SettledFigures.create(end - first);
         run.certificates.account = run.account;
         run.certificates.region = batch.region;
@@ -327,38 +337,10 @@ abstract contract DeliverySettlement is SettlementPayments, Certificates, SlotRe
 
     /// @dev The one correction of the stretch on record; the stretch is closed either way.
     function _correct(Run memory run) private {
-        DefaultedStretch memory stretch = run.stretch;
-        Gap memory gap = run.gap;
-        if (!gap.known || gap.toSlot > stretch.fromSlot + CORRECTION_SLOTS) {
-            emit ISettlementDelivery.CorrectionLapsed(
-                run.account, stretch.fromSlot, stretch.untilSlot
-            );
-        } else {
-            int256 deltaWh = _share(gap, gap.importWh, stretch).toInt256()
-                - _share(gap, gap.exportWh, stretch).toInt256()
-                - uint256(stretch.assumedImportWh).toInt256();
-            int256 imbalance =
-                _imbalance(deltaWh, stretch.highestShortPrice, stretch.lowestLongPrice);
-            emit ISettlementDelivery.DefaultCorrected(
-                run.account, stretch.fromSlot, stretch.untilSlot, deltaWh, imbalance
-            );
-            _payImbalance(run.purse, imbalance);
-        }
+        _payImbalance(run.purse, _correctionOf(run.account, run.stretch, run.gap));
         delete run.stretch;
         run.member.defaultedFrom = 0;
         run.memberChanged = true;
-    }
-
-    /// @dev Part of a gap's register difference that falls on the stretch, interpolated as metering does.
-    function _share(Gap memory gap, uint256 energyWh, DefaultedStretch memory stretch)
-        private
-        pure
-        returns (uint256)
-    {
-        uint256 length = gap.toSlot - gap.fromSlot;
-        uint256 untilSlot = _min(stretch.untilSlot, gap.toSlot);
-        return energyWh * (untilSlot - gap.fromSlot) / length
-            - energyWh * (stretch.fromSlot - gap.fromSlot) / length;
     }
 
     /// @dev Worst prices of the stretch an estimated slot lies in, looked up once per stretch.
@@ -371,22 +353,10 @@ abstract contract DeliverySettlement is SettlementPayments, Certificates, SlotRe
             Gap memory gap = _gapAround(run.account, slot);
             if (!gap.known) return (shortPrice, longPrice);
             run.estimatedUntil = gap.toSlot;
-            (run.worstShort, run.worstLong) =
-                _worstPrices(run.word.zone(), gap.fromSlot, gap.toSlot);
+            // Slots that are void have no say.
+            uint256 end = run.purse.closing ? _min(gap.toSlot, _totals.windDownSlot) : gap.toSlot;
+            (run.worstShort, run.worstLong) = _worstPrices(run.word.zone(), gap.fromSlot, end);
         }
         return (run.worstShort, run.worstLong);
-    }
-
-    /* INTERNAL */
-
-    /// @return > 0: owed to the operator; < 0: owed by the operator
-    function _imbalance(int256 deltaWh, uint256 shortPrice, uint256 longPrice)
-        private
-        pure
-        returns (int256)
-    {
-        return deltaWh >= 0
-            ? _money(uint256(deltaWh), shortPrice).toInt256()
-            : -_money(uint256(-deltaWh), longPrice).toInt256();
     }
 }

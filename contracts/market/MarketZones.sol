@@ -75,6 +75,7 @@ abstract contract MarketZones is MarketRules, IMarketZones {
         }
         // Effect: join with the halt in force, so that a call can only widen it.
         ZoneWord word = _zones[zone];
+        if (word.closedFrom() != 0) return; // nothing is left to be stopped
         Halt memory halt = Halt(scope, fromSlot, toSlot, expiresAt);
         if (block.timestamp < word.haltExpiresAt()) {
             Halt memory old = word.halt();
@@ -91,8 +92,28 @@ abstract contract MarketZones is MarketRules, IMarketZones {
     function liftHalt(uint16 zone) external restricted {
         ZoneWord word = _zones[zone];
         if (block.timestamp >= word.haltExpiresAt()) revert NotHalted(zone);
+        if (word.closedFrom() != 0) revert ZoneClosed(zone);
         _zones[zone] = word.withHalt(Halt(HaltScope.NONE, 0, 0, 0));
         emit HaltLifted(zone);
+    }
+
+    /// @inheritdoc IMarketZones
+    function closeZones(uint16[] calldata zones, uint32 fromSlot) external restricted {
+        if (fromSlot == 0 || fromSlot >= ZoneWords.NEVER) {
+            revert SlotOutOfRange(fromSlot, ZoneWords.NEVER - 1);
+        }
+        Halt memory end = Halt(
+            HaltScope.PLACE_AND_MATCH,
+            fromSlot,
+            uint32(ZoneWords.NEVER), // 28 bits
+            uint40(ZoneWords.FOREVER) // 40 bits
+        );
+        for (uint256 i = 0; i < zones.length; ++i) {
+            ZoneWord word = _zones[zones[i]];
+            if (word.closedFrom() != 0) continue;
+            _zones[zones[i]] = word.withHalt(end);
+            emit ZoneMarketClosed(zones[i], fromSlot);
+        }
     }
 
     /* VIEWS */
@@ -120,6 +141,11 @@ abstract contract MarketZones is MarketRules, IMarketZones {
     function haltOf(uint16 zone) external view returns (Halt memory halt) {
         ZoneWord word = _zones[zone];
         if (block.timestamp < word.haltExpiresAt()) halt = word.halt();
+    }
+
+    /// @inheritdoc IMarketZones
+    function closedFrom(uint16 zone) external view returns (uint32) {
+        return uint32(_zones[zone].closedFrom()); // a 28-bit field
     }
 
     /// @inheritdoc IMarketZones

@@ -24,10 +24,10 @@ import {
     SlotStatus,
     TariffBounds
 } from "../types/Settlement.sol";
+import {ExitStage, ZoneExit} from "../types/SettlementExits.sol";
 import {CertificatePools} from "./CertificatePools.sol";
-import {SettlementDelivery} from "./SettlementDelivery.sol";
-import {SettlementExits} from "./SettlementExits.sol";
 import {SettlementFunds} from "./SettlementFunds.sol";
+import {SettlementRoom} from "./SettlementRoom.sol";
 import {SettlementStorage} from "./SettlementStorage.sol";
 import {SlotReadiness} from "./SlotReadiness.sol";
 import {ZoneOperators} from "./ZoneOperators.sol";
@@ -47,7 +47,6 @@ contract Settlement is
     CertificatePools,
     ISettlement
 {
-    /// @dev Created here, fixed for ever; see its warning on storage. So is `EXITS`, which came before.
     address private immutable DELIVERY;
     address private immutable EXITS;
 
@@ -59,6 +58,7 @@ contract Settlement is
     /// @param treasury_ receives the trading fees
     /// @param predecessor `Settlement` to follow, which must be winding down; zero for none. No slot that is still its
     /// own is settled here
+    /// @param delivery_ a `SettlementDelivery` deployed with the same eight values
     /// @param exits_ a `SettlementExits` deployed with the same eight values
     constructor(
         address authority,
@@ -69,6 +69,7 @@ contract Settlement is
         address treasury_,
         SettlementParameters memory parameters,
         address predecessor,
+        address delivery_,
         address exits_
     )
         SettlementStorage(
@@ -84,21 +85,22 @@ contract Settlement is
             parameters
         )
     {
-        SettlementAddresses memory addresses = SettlementAddresses({
-            authority: authority,
-            settlementToken: address(settlementToken_),
-            energyToken: address(energyToken_),
-            meter: address(meter_),
-            market: address(market_),
-            treasury: treasury_,
-            predecessor: predecessor
-        });
-        if (
-            exits_.code.length == 0
-                || SettlementExits(exits_).CONFIGURATION() != _configurationOf(addresses, parameters)
-        ) revert RoomDiffers(exits_);
+        bytes32 configuration = _configurationOf(
+            SettlementAddresses({
+                authority: authority,
+                settlementToken: address(settlementToken_),
+                energyToken: address(energyToken_),
+                meter: address(meter_),
+                market: address(market_),
+                treasury: treasury_,
+                predecessor: predecessor
+            }),
+            parameters
+        );
+        _requireSame(delivery_, configuration);
+        _requireSame(exits_, configuration);
         _setTariffBounds(parameters.tariffBounds);
-        DELIVERY = address(new SettlementDelivery(addresses, parameters));
+        DELIVERY = delivery_;
         EXITS = exits_;
     }
 
@@ -107,7 +109,7 @@ contract Settlement is
         _runExits();
     }
 
-    /* RUN BY THE OTHER HALF (delegatecall, same calldata, same answer) */
+    /* RUN BY THE ROOMS (delegatecall, same calldata, same answer) */
 
     /// @inheritdoc ISettlementDelivery
     function settle(address, uint32) external returns (uint32) {
@@ -145,6 +147,36 @@ contract Settlement is
     /// @inheritdoc ISettlementZones
     function setTariffBounds(TariffBounds calldata) external {
         _runDelivery();
+    }
+
+    /// @inheritdoc ISettlementExits
+    function windDown() external returns (uint32) {
+        _runExits();
+    }
+
+    /// @inheritdoc ISettlementExits
+    function closeAccounts(address[] calldata) external {
+        _runExits();
+    }
+
+    /// @inheritdoc ISettlementExits
+    function closeNext(uint256) external returns (uint256) {
+        _runExits();
+    }
+
+    /// @inheritdoc ISettlementExits
+    function gatherClaims(uint16, uint256) external returns (uint256) {
+        _runExits();
+    }
+
+    /// @inheritdoc ISettlementExits
+    function finalizeZone(uint16) external {
+        _runExits();
+    }
+
+    /// @inheritdoc ISettlementExits
+    function payExits(address[] calldata) external {
+        _runExits();
     }
 
     /* VIEWS */
@@ -236,6 +268,32 @@ contract Settlement is
         return _totals.windDownSlot;
     }
 
+    /// @inheritdoc ISettlementExits
+    function exitStage() external view returns (ExitStage) {
+        if (_totals.windDownSlot == 0) return ExitStage.OPEN;
+        return _accountsPassed == _totals.accounts ? ExitStage.CLOSED : ExitStage.CLOSING;
+    }
+
+    /// @inheritdoc ISettlementExits
+    function accountsPassed() external view returns (uint256) {
+        return _accountsPassed;
+    }
+
+    /// @inheritdoc ISettlementExits
+    function isClosed(address account) external view returns (bool) {
+        return _accounts[account].has(AccountWordLib.FLAG_CLOSED);
+    }
+
+    /// @inheritdoc ISettlementExits
+    function netBalance(address account) external view returns (int256) {
+        return _netBalances[account];
+    }
+
+    /// @inheritdoc ISettlementExits
+    function zoneExit(uint16 zone) external view returns (ZoneExit memory) {
+        return _zoneExits[zone];
+    }
+
     /* INTERNAL */
 
     function _runDelivery() private {
@@ -246,9 +304,8 @@ contract Settlement is
         _run(EXITS);
     }
 
-    /// @dev Runs the called function in a room and ends the call with its answer or its error. Safe because our
-    /// constructor has created the code at `DELIVERY`, governance has chosen the code at `EXITS` like ours, neither can
-    /// change, and both share `SettlementStorage`.
+    /// @dev Runs the called function in a room and ends the call with its answer or its error. Safe because who deployed
+    /// this code has chosen that code, too, neither can change, and both share `SettlementStorage`.
     function _run(address target) private {
         assembly ("memory-safe") {
             let data := mload(0x40)
@@ -258,5 +315,12 @@ contract Settlement is
             if success { return(data, returndatasize()) }
             revert(data, returndatasize())
         }
+    }
+
+    /// @dev Check: a room computes with its own immutables, so they must be ours.
+    function _requireSame(address room, bytes32 configuration) private view {
+        if (
+            room.code.length == 0 || SettlementRoom(room).CONFIGURATION() != configuration
+        ) revert RoomDiffers(room);
     }
 }

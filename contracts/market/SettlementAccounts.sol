@@ -5,6 +5,7 @@ import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
 import {IMarketLedger} from "../interfaces/IMarketLedger.sol";
 import {ISettlementAccounts} from "../interfaces/ISettlementAccounts.sol";
+import {ISettlementExits} from "../interfaces/ISettlementExits.sol";
 import {ISettlementFunds} from "../interfaces/ISettlementFunds.sol";
 import {AccountWord, AccountWordLib} from "../types/AccountWord.sol";
 import {JoinLimits} from "../types/JoinLimits.sol";
@@ -28,6 +29,7 @@ abstract contract SettlementAccounts is SettlementLedger, IMarketLedger, ISettle
 
     /// @inheritdoc ISettlementAccounts
     function enrol(address account) external returns (uint24 accountId) {
+        _requireOpen();
         Connection memory connection = METER.connectionOf(account);
         if (connection.meterId == 0) revert NoConnectionMeter(account);
         _requireZone(connection.zone);
@@ -44,6 +46,7 @@ abstract contract SettlementAccounts is SettlementLedger, IMarketLedger, ISettle
 
     /// @inheritdoc ISettlementAccounts
     function joinAsTrader(uint16 zone) external returns (uint24 accountId) {
+        _requireOpen();
         _requireZone(zone);
         JoinLimits memory limits = _joinLimits;
         _joined = _joined.take(_perDay(limits.globalPerDay), 1, block.timestamp);
@@ -56,6 +59,7 @@ abstract contract SettlementAccounts is SettlementLedger, IMarketLedger, ISettle
 
     /// @inheritdoc ISettlementAccounts
     function syncMeter(address account) external {
+        _requireOpen();
         AccountWord word = _enrolled(account);
         if (word.has(AccountWordLib.FLAG_OPERATOR)) {
             revert ISettlementFunds.OperatorCannotTrade(account);
@@ -98,9 +102,12 @@ abstract contract SettlementAccounts is SettlementLedger, IMarketLedger, ISettle
         onlyMarket
         returns (AccountWord word)
     {
-        if (lockDelta == 0) return _forwarded(_enrolled(account));
+        word = _enrolled(account);
+        if (lockDelta == 0) return _forwarded(word);
+        // Closing has released all: orders that are cancelled afterwards hold nothing.
+        if (lockDelta < 0 && word.has(AccountWordLib.FLAG_CLOSED)) return word;
         emit ISettlementFunds.LockAdjusted(account, lockDelta);
-        return _adjustLock(account, lockDelta);
+        return _adjustLock(account, word, lockDelta);
     }
 
     /// @inheritdoc IMarketLedger
@@ -117,7 +124,10 @@ abstract contract SettlementAccounts is SettlementLedger, IMarketLedger, ISettle
         for (uint256 i = 0; i < accounts.length; ++i) {
             int256 lockDelta = lockDeltas[i];
             if (lockDelta == 0) continue;
-            uint256 accountId = _adjustLock(accounts[i], lockDelta).accountId();
+            AccountWord word = _enrolled(accounts[i]);
+            if (lockDelta < 0 && word.has(AccountWordLib.FLAG_CLOSED)) continue;
+            uint256 accountId = word.accountId();
+            _adjustLock(accounts[i], word, lockDelta);
             // 13 bytes hold any change: balances have 80 bits.
             uint256 change = (accountId << 104) | uint104(int104(lockDelta));
             assembly ("memory-safe") {
@@ -230,8 +240,10 @@ abstract contract SettlementAccounts is SettlementLedger, IMarketLedger, ISettle
     }
 
     /// @dev Changes one lock; the caller emits. A release is never refused, and arrears are paid from it.
-    function _adjustLock(address account, int256 lockDelta) private returns (AccountWord word) {
-        word = _enrolled(account);
+    function _adjustLock(address account, AccountWord word, int256 lockDelta)
+        private
+        returns (AccountWord)
+    {
         if (lockDelta < 0) {
             uint256 released = uint256(-lockDelta);
             word = word.withBalances(word.free() + released, word.locked() - released);
@@ -246,6 +258,7 @@ abstract contract SettlementAccounts is SettlementLedger, IMarketLedger, ISettle
         if (word.has(AccountWordLib.FLAG_OPERATOR)) {
             revert ISettlementFunds.OperatorCannotTrade(account);
         }
+        if (word.has(AccountWordLib.FLAG_CLOSED)) revert ISettlementExits.AccountIsClosed(account);
         if (word.has(AccountWordLib.FLAG_ARREARS)) {
             revert ArrearsOutstanding(account, _members[account].arrears);
         }
@@ -256,6 +269,7 @@ abstract contract SettlementAccounts is SettlementLedger, IMarketLedger, ISettle
         word = _forwarded(word);
         word = word.withBalances(word.free() - needed, word.locked() + needed);
         _accounts[account] = word;
+        return word;
     }
 
     function _forwarded(AccountWord word) internal view returns (AccountWord) {

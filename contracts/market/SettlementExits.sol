@@ -2,18 +2,13 @@
 pragma solidity 0.8.34;
 
 import {SettlementAddresses, SettlementParameters} from "../types/Settlement.sol";
+import {AccountExits} from "./AccountExits.sol";
 import {AccountRecovery} from "./AccountRecovery.sol";
 import {Joining} from "./Joining.sol";
-import {SettlementStorage} from "./SettlementStorage.sol";
+import {SettlementRoom} from "./SettlementRoom.sol";
 
-/// @notice The part of `Settlement` by which accounts leave.
-/// @dev `Settlement` runs its functions by `delegatecall`, on its own storage and under its own address, like those of
-/// `SettlementDelivery`. It is deployed before `Settlement` (whose creation code would exceed the 49,152 bytes of EIP-3860
-/// with it), which takes it only if `CONFIGURATION` is its own. Called directly, it works on its own, empty storage.
-contract SettlementExits is AccountRecovery, Joining {
-    /// @notice What the contract was deployed with, hashed.
-    bytes32 public immutable CONFIGURATION;
-
+/// @notice The room of `Settlement` by which accounts leave. See `SettlementRoom`.
+contract SettlementExits is SettlementRoom, AccountExits, AccountRecovery, Joining {
     /// @dev Same values as those of `Settlement`.
     constructor(
         address authority,
@@ -25,7 +20,7 @@ contract SettlementExits is AccountRecovery, Joining {
         SettlementParameters memory parameters,
         address predecessor
     )
-        SettlementStorage(
+        SettlementRoom(
             SettlementAddresses({
                 authority: authority,
                 settlementToken: settlementToken_,
@@ -37,18 +32,5 @@ contract SettlementExits is AccountRecovery, Joining {
             }),
             parameters
         )
-    {
-        CONFIGURATION = _configurationOf(
-            SettlementAddresses({
-                authority: authority,
-                settlementToken: settlementToken_,
-                energyToken: energyToken_,
-                meter: meter_,
-                market: market_,
-                treasury: treasury_,
-                predecessor: predecessor
-            }),
-            parameters
-        );
-    }
+    {}
 }

@@ -58,7 +58,9 @@ abstract contract SettlementFunds is SettlementLedger, ISettlementFunds {
 
     /// @inheritdoc ISettlementFunds
     function withdrawAll(address to) external nonReentrant returns (uint256 amount) {
-        amount = _accounts[msg.sender].free();
+        uint256 free = _accounts[msg.sender].free();
+        uint256 reserved = _reservedOf(msg.sender);
+        amount = free > reserved ? free - reserved : 0;
         _withdraw(to, amount);
     }
 
@@ -152,7 +154,7 @@ abstract contract SettlementFunds is SettlementLedger, ISettlementFunds {
         AccountWord word = _accounts[msg.sender];
         _requireNoDebts(msg.sender, word);
         if (amount == 0) revert NothingToMove();
-        _requireFree(word, amount);
+        _requireFree(word, amount + _reservedOf(msg.sender));
 
         // Effect:
         _accounts[msg.sender] = word.withBalances(word.free() - amount, word.locked());

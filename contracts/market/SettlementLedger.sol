@@ -4,6 +4,7 @@ pragma solidity 0.8.34;
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
 import {IMarketLedger} from "../interfaces/IMarketLedger.sol";
+import {ISettlementExits} from "../interfaces/ISettlementExits.sol";
 import {ISettlementFunds} from "../interfaces/ISettlementFunds.sol";
 import {ISettlementZones} from "../interfaces/ISettlementZones.sol";
 import {AccountWord, AccountWordLib} from "../types/AccountWord.sol";
@@ -33,7 +34,7 @@ abstract contract SettlementLedger is SettlementStorage {
 
     /// @dev Stores `word` after paying arrears from its free balance; an operator's money then pays claims.
     function _settleDebts(address account, AccountWord word) internal {
-        if (word.has(AccountWordLib.FLAG_ARREARS)) {
+        if (word.has(AccountWordLib.FLAG_ARREARS) && !_isNetted(word)) {
             Member storage member = _members[account];
             (AccountWord paidWord, uint256 paid) = _payArrears(account, word, member);
             _accounts[account] = paidWord;
@@ -44,6 +45,11 @@ abstract contract SettlementLedger is SettlementStorage {
         if (word.has(AccountWordLib.FLAG_OPERATOR) && _zones[word.zone()].claimsOpen) {
             _payClaims(word.zone(), CLAIMS_PER_ACTION);
         }
+    }
+
+    /// @dev Whether debts are left to the closing of the account, which nets them with what it is owed.
+    function _isNetted(AccountWord word) private view returns (bool) {
+        return _totals.windDownSlot != 0 && !word.has(AccountWordLib.FLAG_CLOSED);
     }
 
     /// @dev Takes arrears out of the free balance; the caller stores the word and credits the operator.
@@ -77,8 +83,9 @@ abstract contract SettlementLedger is SettlementStorage {
     }
 
     /// @dev Pays the oldest claims from the operator's free balance. A member in arrears hands its part straight
-    /// back, which may pay the next claim.
+    /// back, which may pay the next claim. When the market is wound down nobody comes first any more.
     function _payClaims(uint16 zone, uint256 maxCount) internal returns (uint256 paidTotal) {
+        if (_totals.windDownSlot != 0) return 0;
         ClaimQueue storage queue = _claimQueues[zone];
         address operator = _zones[zone].operator;
         AccountWord operatorWord = _accounts[operator];
@@ -130,9 +137,26 @@ abstract contract SettlementLedger is SettlementStorage {
         if (word.has(AccountWordLib.FLAG_ARREARS)) {
             revert IMarketLedger.ArrearsOutstanding(account, _members[account].arrears);
         }
-        if (word.has(AccountWordLib.FLAG_OPERATOR) && _zones[word.zone()].claimsOpen) {
-            revert ISettlementZones.ClaimsOutstanding(word.zone(), _claimQueues[word.zone()].total);
+        if (!word.has(AccountWordLib.FLAG_OPERATOR)) return;
+        uint16 zone = word.zone();
+        if (_totals.windDownSlot != 0) {
+            if (!_zoneExits[zone].isFinal) revert ISettlementExits.ZoneNotFinal(zone);
+        } else if (_zones[zone].claimsOpen) {
+            revert ISettlementZones.ClaimsOutstanding(zone, _claimQueues[zone].total);
         }
+    }
+
+    /// @dev Since the wind-down: what the account is known to owe when it is closed.
+    function _reservedOf(address account) internal view returns (uint256) {
+        if (_totals.windDownSlot == 0) return 0;
+        int256 net = _netBalances[account];
+        return net < 0 ? uint256(-net) : 0;
+    }
+
+    /// @dev Nothing begins any more once the market is wound down.
+    function _requireOpen() internal view {
+        uint32 fromSlot = _totals.windDownSlot;
+        if (fromSlot != 0) revert ISettlementExits.WindingDown(fromSlot);
     }
 
     /// @dev True of traders that never had a meter and hold no locks: they can only sell what they bought in the same

@@ -22,6 +22,8 @@ abstract contract SettlementPayments is ZonePrices {
     /// @param paidArrears arrears paid or set off in this run
     /// @param fromBond taken from the operator's bond in this run
     /// @param claim left unpaid by the operator in this run
+    /// @param closing whether the market is wound down: imbalance is noted and paid when the account is closed
+    /// @param noted what the operator owes the account from this run then; < 0: is owed
     struct Purse {
         uint256 free;
         uint256 locked;
@@ -36,6 +38,8 @@ abstract contract SettlementPayments is ZonePrices {
         uint256 paidArrears;
         uint256 fromBond;
         uint256 claim;
+        bool closing;
+        int256 noted;
     }
 
     function _openPurse(AccountWord word, Member memory member)
@@ -74,6 +78,10 @@ abstract contract SettlementPayments is ZonePrices {
 
     /// @dev `imbalance` > 0: the account owes the operator; < 0: the operator owes the account.
     function _payImbalance(Purse memory purse, int256 imbalance) internal pure {
+        if (purse.closing) {
+            purse.noted -= imbalance;
+            return;
+        }
         if (imbalance > 0) _charge(purse, uint256(imbalance));
         else if (imbalance < 0) _reward(purse, uint256(-imbalance));
         if (purse.claim | purse.arrears != 0) _settleMutually(purse);
@@ -188,6 +196,7 @@ abstract contract SettlementPayments is ZonePrices {
                 treasuryWord.free() + purse.tradingFees, treasuryWord.locked()
             );
         }
+        if (purse.noted != 0) _netBalances[account] += purse.noted;
         if (purse.clearing != 0) {
             _totals.clearing = (int256(_totals.clearing) + purse.clearing).toInt112();
         }

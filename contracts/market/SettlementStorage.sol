@@ -23,6 +23,7 @@ import {
     SettlementParameters,
     TariffBounds
 } from "../types/Settlement.sol";
+import {ZoneExit} from "../types/SettlementExits.sol";
 
 /// @notice Everything `Settlement` stores and all that is fixed when it is deployed, declared in this one place.
 /// @dev Warning: `Settlement` runs the code of `SettlementDelivery` and `SettlementExits` on its own storage. All inherit
@@ -123,6 +124,12 @@ abstract contract SettlementStorage is AccessManaged, ReentrancyGuardTransient {
     JoinLimits internal _joinLimits;
     LinearBucket internal _joined;
     mapping(uint16 zone => LinearBucket) internal _joinedZone;
+
+    /// @dev Since the wind-down: what a zone's operator owes a member (> 0) or is owed by it (< 0).
+    mapping(address account => int256) internal _netBalances;
+    mapping(uint16 zone => ZoneExit) internal _zoneExits;
+    /// @dev Accounts closed in the order of their ids.
+    uint256 internal _accountsPassed;
 
     constructor(SettlementAddresses memory addresses, SettlementParameters memory parameters)
         AccessManaged(addresses.authority)

@@ -18,6 +18,7 @@ abstract contract ZoneOperators is SettlementAccounts, ZonePrices, ISettlementZo
 
     /// @inheritdoc ISettlementZones
     function postBond(uint256 amount) external {
+        _requireOpen();
         (uint16 zone, AccountWord word) = _callingOperator();
         if (amount == 0) revert ISettlementFunds.NothingToMove();
         _requireNoDebts(msg.sender, word);
@@ -30,6 +31,7 @@ abstract contract ZoneOperators is SettlementAccounts, ZonePrices, ISettlementZo
 
     /// @inheritdoc ISettlementZones
     function withdrawBond(uint256 amount) external {
+        _requireOpen();
         (uint16 zone, AccountWord word) = _callingOperator();
         if (amount == 0) revert ISettlementFunds.NothingToMove();
         _requireNoDebts(msg.sender, word);
@@ -58,6 +60,7 @@ abstract contract ZoneOperators is SettlementAccounts, ZonePrices, ISettlementZo
         restricted
         returns (uint24 accountId)
     {
+        _requireOpen();
         if (zone == 0) revert InvalidZone(zone);
         address incumbent = _zones[zone].operator;
         if (incumbent != address(0)) revert ZoneHasOperator(zone, incumbent);

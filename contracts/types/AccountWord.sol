@@ -33,6 +33,9 @@ library AccountWordLib {
     /// @dev The account owns or once owned a connection meter; never taken back.
     uint256 internal constant FLAG_WAS_METERED = 16;
 
+    /// @dev The market is wound down and the account has left it: no locks, nothing more to settle.
+    uint256 internal constant FLAG_CLOSED = 32;
+
     uint256 internal constant CAPACITY_UNIT_W = 100;
 
     uint256 private constant MASK_20 = (1 << 20) - 1;

@@ -7,6 +7,7 @@
 - `plan`: which contracts, in which order, with which arguments
 - `governing`, `governance`: who decides, as parameters and on a chain
 - `checks`: what must be true on chain; the source of both wiring and verification
+- `migration`: what a successor of the market keeps and follows
 - `deployer`: deploy what is missing, wire what differs
 """
 

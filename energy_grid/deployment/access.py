@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from energy_grid.contracts import Contract, Contracts
 from energy_grid.deployment.check import Check
+from energy_grid.deployment.migration import unfinished_predecessors
 from energy_grid.deployment.parameters import Parameters
 from energy_grid.deployment.roles import FUNCTION_ROLES, ROLES, Role
 from energy_grid.rpc import RpcResponseError, to_hex
@@ -35,6 +36,7 @@ def role_holders(contracts: Contracts, parameters: Parameters) -> Mapping[Role, 
                 parameters.holders(entry, deployment.deployer, addresses) for entry in spec.people
             ),
             *(deployment.address_of(name) for name in spec.contracts),
+            *(unfinished_predecessors(contracts) if role is Role.MINTER else ()),
         )
         for role, spec in ROLES.items()
     }

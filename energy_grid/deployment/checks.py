@@ -88,6 +88,7 @@ def wiring_checks(contracts: Contracts, parameters: Parameters) -> Iterator[Chec
         ("energyToken", "EnergyToken"),
     ):
         yield _getter(contracts.settlement, getter, deployment.address_of(name))
+    yield _getter(contracts.settlement, "delivery", deployment.address_of("SettlementDelivery"))
     yield _getter(contracts.settlement, "exits", deployment.address_of("SettlementExits"))
     yield _getter(contracts.energy_trading, "REGISTER", deployment.address_of("MarketRegister"))
     yield _getter(contracts.energy_trading, "AUCTION_ROOM", deployment.address_of("AuctionRoom"))
@@ -112,6 +113,8 @@ def wiring_checks(contracts: Contracts, parameters: Parameters) -> Iterator[Chec
         yield _getter(contracts.grid_management, getter, deployment.address_of(name))
     for getter, name in (("assets", "EnergyAssetNFT"), ("settlement", "Settlement")):
         yield _getter(contracts.asset_vaults, getter, deployment.address_of(name))
+    for getter, name in (("settlement", "Settlement"), ("market", "EnergyTrading")):
+        yield _getter(contracts.emergency_shutdown, getter, deployment.address_of(name))
     yield _getter(contracts.flexibility, "penaltyPerKWh", parameters.flexibility_penalty)
     (treasury,) = parameters.holders("treasury", deployment.deployer, deployment.addresses)
     yield _getter(contracts.settlement, "treasury", treasury)

@@ -51,6 +51,7 @@ _STANDALONE: Final = (
     "GridGovernor",
 )
 _MARKET: Final = (
+    "SettlementDelivery",
     "SettlementExits",
     "Settlement",
     "MarketRegister",
@@ -65,6 +66,7 @@ _AFTER_MARKET: Final = (
     "DemandResponse",
     "Guardian",
     "AssetVaults",
+    "EmergencyShutdown",
 )
 """What names the market; each may name those before it."""
 

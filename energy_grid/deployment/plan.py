@@ -29,6 +29,7 @@ CONTRACT_TYPES: Final[Mapping[str, str]] = {
     "SettlementToken": "MockSettlementToken",
     "EnergyToken": "EnergyToken",
     "SmartMeter": "SmartMeter",
+    "SettlementDelivery": "SettlementDelivery",
     "SettlementExits": "SettlementExits",
     "Settlement": "Settlement",
     "MarketRegister": "MarketRegister",
@@ -46,6 +47,7 @@ CONTRACT_TYPES: Final[Mapping[str, str]] = {
     "DemandResponse": "DemandResponse",
     "Guardian": "Guardian",
     "AssetVaults": "AssetVaults",
+    "EmergencyShutdown": "EmergencyShutdown",
 }
 """Role in the deployment to type of the build."""
 
@@ -122,8 +124,7 @@ class Plan:
     def arguments(self, name: str, addresses: Mapping[str, str]) -> dict[str, Any]:
         """Constructor arguments by name, from the addresses of the contracts before it.
 
-        `addresses` must have `EnergyTrading` for `SettlementExits` and `Settlement`: the address it
-        will get.
+        `addresses` must have `EnergyTrading` for `Settlement` and its rooms: where it will be.
         """
         values = self._values(addresses)
         arguments = {}
@@ -170,7 +171,9 @@ class Plan:
             ("meter", "SmartMeter"),
             ("smartMeter", "SmartMeter"),
             ("meters", "SmartMeter"),
+            ("delivery", "SettlementDelivery"),
             ("exits", "SettlementExits"),
+            ("settlement", "Settlement"),
             ("zones", "Settlement"),
             ("ledger", "Settlement"),
             ("register", "MarketRegister"),

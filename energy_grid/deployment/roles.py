@@ -20,6 +20,7 @@ class Role(IntEnum):
     BREAKER = 6
     GRID = 7
     CALENDAR = 8
+    SHUTDOWN = 9
     WATCH = 10
     VETO = 11
 
@@ -67,6 +68,10 @@ ROLES: Final[Mapping[Role, RoleSpec]] = {
     Role.CALENDAR: RoleSpec(
         "takes meters for events and gives them back", contracts=("DemandResponse",)
     ),
+    Role.SHUTDOWN: RoleSpec(
+        "winds the market down, for ever, when the governor says so",
+        contracts=("EmergencyShutdown",),
+    ),
     Role.WATCH: RoleSpec(
         "freezes, halts, escalates and stops through Guardian, within its budgets",
         people=("guardian", "watchers"),
@@ -100,6 +105,7 @@ FUNCTION_ROLES: Final[Mapping[str, Mapping[str, Role]]] = {
         "setCapacity": Role.GRID,
         "setReferencePrice": Role.PRICE_FEED,
         "quoteSlot": Role.PRICE_FEED,
+        "closeZones": Role.SHUTDOWN,
     },
     "SmartMeter": {
         "registerMeter": Role.REGISTRAR,
@@ -116,7 +122,9 @@ FUNCTION_ROLES: Final[Mapping[str, Mapping[str, Role]]] = {
         "appointOperator": Role.GOVERNOR,
         "setTariffBounds": Role.GOVERNOR,
         "setJoinLimits": Role.GOVERNOR,
+        "windDown": Role.SHUTDOWN,
     },
+    "EmergencyShutdown": {"trigger": Role.GOVERNOR},
     "EnergyToken": {"mint": Role.MINTER},
     "GridOracle": AGGREGATOR_ROLES,
     "WeatherOracle": AGGREGATOR_ROLES,

@@ -45,16 +45,16 @@ from simulation.physics.zones import ZONES
 
 _HOUR: Final = 3_600
 _GAS_MONEY_WEI: Final = 1_000 * 10**18
-_RPC_TIMEOUT_SECONDS: Final = 120.0
+RPC_TIMEOUT_SECONDS: Final = 120.0
 GENESIS_BEFORE: Final = 8 * _HOUR
 """The chain begins at 16:00 UTC of the day before; contracts and members take less than an hour."""
 DAY_AHEAD_BEFORE: Final = 6 * _HOUR
 """Curves for the hours of the day are placed at 18:00 UTC of the day before."""
 AUCTIONS_BEFORE_SLOTS: Final = 4
 """The auction of the day's first hour closes an hour before it."""
-_CLEARING_AFTER_SECONDS: Final = 30
+CLEARING_AFTER_SECONDS: Final = 30
 """The engine clears half a minute after a boundary: that is when the gates of auctions close."""
-_TRADING_AFTER_SECONDS: Final = 60
+TRADING_AFTER_SECONDS: Final = 60
 """Traders act another half minute later, then the engine relays and matches."""
 _SETTLE_AFTER_SECONDS: Final = 10 * 60
 
@@ -105,7 +105,7 @@ def run_market_day(
     start = day.first_slot * SLOT_SECONDS
     with (
         Anvil(start - GENESIS_BEFORE, folder / "anvil.log", options.port) as anvil,
-        Rpc(anvil.url, timeout_seconds=_RPC_TIMEOUT_SECONDS) as rpc,
+        Rpc(anvil.url, timeout_seconds=RPC_TIMEOUT_SECONDS) as rpc,
     ):
         console.print(f"chain {CHAIN_ID} at {anvil.url}, its clock set to the simulated day")
         report = _run_day(options, day, rpc, folder, watch, console)
@@ -249,11 +249,11 @@ def _trade_and_meter(
             if plant is not None and slot == slots.start + SALE_SLOT:
                 plant.sell_late(slot)
             with watch.stage("engine"):
-                chain.advance_to(boundary + _CLEARING_AFTER_SECONDS)
+                chain.advance_to(boundary + CLEARING_AFTER_SECONDS)
                 floor.let_engine_work()
             with watch.stage("trade"):
-                chain.advance_to(boundary + _TRADING_AFTER_SECONDS)
-                floor.place_quarters(boundary + _TRADING_AFTER_SECONDS)
+                chain.advance_to(boundary + TRADING_AFTER_SECONDS)
+                floor.place_quarters(boundary + TRADING_AFTER_SECONDS)
             with watch.stage("engine"):
                 floor.let_engine_work()
             if slot >= slots.start:
@@ -270,7 +270,7 @@ def _trade_and_meter(
             chain.advance_to(end)
             bridge.read_boundary(end)
         with watch.stage("engine"):
-            chain.advance_to(end + _CLEARING_AFTER_SECONDS)
+            chain.advance_to(end + CLEARING_AFTER_SECONDS)
             floor.let_engine_work()
 
 

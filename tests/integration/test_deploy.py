@@ -37,7 +37,7 @@ from energy_grid.safe import SafeAccount
 from energy_grid.units import Zone
 from tests.utils.deploying import deploy_on, test_account
 
-STEPS = 33
+STEPS = 35
 GOVERNED_STEPS = STEPS + 7
 ADMIN = test_account(0).address
 OPERATOR = test_account(1).address

@@ -100,7 +100,7 @@ def test_deploy__second_chain_with_base_fee_and_blocks_every_2_s(anvil, keyfile_
     assert deployment.network == "ethereum:devnet"
     receipt = chain.rpc.receipt(deployment.contracts["EnergyTrading"].transaction)
     assert int(receipt["effectiveGasPrice"], 16) > 0
-    assert chain.rpc.nonce(deployer) + chain.rpc.nonce(test_account(1).address) == 40
+    assert chain.rpc.nonce(deployer) + chain.rpc.nonce(test_account(1).address) == 42
     verified = run(chain.url, *verify, "--json")
     assert verified.returncode == 0, verified.stdout + verified.stderr
     checks = json.loads(verified.stdout)

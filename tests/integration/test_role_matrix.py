@@ -34,7 +34,12 @@ NOT_AUTHORISED = "AccessManagedUnauthorized"
 NO_ADMIN = "AccessManagerUnauthorizedAccount"
 CHANGE_OF_AUTHORITY = "setAuthority"
 NOT_TRUSTED = ("NotTheMarket", "NotTheLedger")
-ROOMS = {"MarketRegister": "EnergyTrading", "AuctionRoom": "EnergyTrading"}
+ROOMS = {
+    "MarketRegister": "EnergyTrading",
+    "AuctionRoom": "EnergyTrading",
+    "SettlementDelivery": "Settlement",
+    "SettlementExits": "Settlement",
+}
 """Code of another contract: called at its own address it would change nothing of the market."""
 
 

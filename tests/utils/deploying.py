@@ -22,7 +22,8 @@ from energy_grid.deployment import (
     deploy,
 )
 from energy_grid.deployment.journal import open_deployment
-from energy_grid.deployments import deployment_path
+from energy_grid.deployment.migration import predecessor_of, successor_of
+from energy_grid.deployments import Deployment, deployment_path
 from energy_grid.rpc import Rpc, to_hex
 
 MNEMONIC = "test test test test test test test test test test test junk"
@@ -46,6 +47,7 @@ def deploy_on(
     parameters: str | Path = "single-key",
     deployer: int = 0,
     settlement_token: str | None = None,
+    successor_to: Deployment | None = None,
     on_edge: Callable[[str], None] = lambda _edge: None,
     announce: Callable[[str], None] = lambda _step: None,
     timeout_seconds: float = 20.0,
@@ -63,12 +65,17 @@ def deploy_on(
         may_start_anew=True,
         announce=announce,
     )
+    follows = predecessor_of(deployment)
+    if successor_to is not None and not path.exists():
+        deployment = successor_of(successor_to)
+        follows = successor_to.address_of("Settlement")
     plan = Plan(
         parameters=loaded,
         artifacts=Artifacts.load(),
         deployer=deployment.deployer,
         chain_id=deployment.chain_id,
         settlement_token=settlement_token,
+        predecessor=follows,
     )
     journal = Journal(
         path,

@@ -1,4 +1,4 @@
-"""A Settlement on a `Revm`, with the exits it needs."""
+"""A Settlement on a `Revm`, with the rooms it needs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ NO_ADDRESS: Final = "0x" + "0" * 40
 
 
 def deploy_settlement(chain: Revm, *values: Any, predecessor: str = NO_ADDRESS) -> Contract:
-    """Two deployments, `SettlementExits` first, with the same seven values."""
-    exits = chain.deploy("SettlementExits", *values, predecessor)
-    deployed = chain.deploy("Settlement", *values, predecessor, exits.address)
+    """Three deployments, Settlement last, with the same seven values."""
+    rooms = [
+        chain.deploy(name, *values, predecessor).address
+        for name in ("SettlementDelivery", "SettlementExits")
+    ]
+    deployed = chain.deploy("Settlement", *values, predecessor, *rooms)
     return Contract(chain, abi_of("Settlement", chain.artifacts), deployed.address)

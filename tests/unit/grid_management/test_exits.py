@@ -62,7 +62,7 @@ class SettledMarket(AuctionMarket):
             self.token.address,
             self.energy.address,
             self.meter.address,
-            self.chain.address_of_next(4),
+            self.chain.address_of_next(5),
             TREASURY,
             (SECURITY, BOND, (100_000, 900_000, 0, 500_000)),
         )

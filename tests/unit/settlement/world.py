@@ -50,9 +50,12 @@ def money(energy_wh: int, price_per_kwh: int) -> int:
 def deploy_settlement(
     deployer: Any, project: Any, *values: Any, predecessor: Any = ZERO_ADDRESS
 ) -> Any:
-    """A Settlement with its exits, both with the same seven values."""
-    exits = deployer.deploy(project.SettlementExits, *values, predecessor)
-    return deployer.deploy(project.Settlement, *values, predecessor, exits)
+    """A Settlement with its rooms, all with the same seven values."""
+    rooms = [
+        deployer.deploy(room, *values, predecessor)
+        for room in (project.SettlementDelivery, project.SettlementExits)
+    ]
+    return deployer.deploy(project.Settlement, *values, predecessor, *rooms)
 
 
 @dataclass(frozen=True)

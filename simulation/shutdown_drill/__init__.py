@@ -1,0 +1,1 @@
+"""The shutdown drill: a market that ends, and everybody gets what is its own."""
