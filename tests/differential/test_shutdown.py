@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
+from eth_utils.crypto import keccak
 
 from tests.utils.auction_market import ANYBODY, GOVERNOR
 from tests.utils.revm import Refused
@@ -118,19 +120,72 @@ def test_i44__operator__leaves_last() -> None:
 
 # --- Canaries: faults that must be noticed ---
 
+ACCOUNTS_AT = 2
+"""Storage slot of `SettlementStorage._accounts`."""
 
-class LockKept(ShutdownMarket):
-    """Plants a fault: before the end somebody's locked money is taken for gone."""
 
-    def wealth(self) -> dict[str, int]:
-        found = super().wealth()
-        if self.settlement.ask("exitStage") == 2:
-            found[self.people[0].address] -= 1
-        return found
+class Planted(ShutdownMarket):
+    """A market whose settlement does one thing wrong, once."""
+
+    after = ""
+    """Function after which the fault is planted."""
+    free_more, locked_more = 0, 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.planted = 0
+        act = self.settlement.send
+
+        def send(sender: str, function: str, *arguments: Any, gas: int | None = None) -> Any:
+            answer = act(sender, function, *arguments, gas=gas)
+            events = self.settlement.events(WITNESS.get(function, ""))
+            if function == self.after and events and not self.planted:
+                self.planted += 1
+                self.plant(events[0].arguments["account"])
+            return answer
+
+        self.settlement.send = send  # type: ignore[method-assign]
+
+    def plant(self, account: str) -> None:
+        """Change what an account has."""
+        key = bytes(12) + bytes.fromhex(account[2:]) + ACCOUNTS_AT.to_bytes(32)
+        at = int.from_bytes(keccak(key))
+        word = self.settlement.ask("accountWord", account)
+        evm = self.chain._evm
+        if evm.storage(self.settlement.address, at) != word:
+            raise LookupError("accounts lie elsewhere")
+        word += (self.free_more << 176) + (self.locked_more << 96)
+        evm.insert_account_storage(self.settlement.address, at, word)
+
+
+WITNESS = {"closeAccounts": "AccountClosed", "payExits": "ExitPaid"}
+
+
+class LockKept(Planted):
+    after, free_more, locked_more = "closeAccounts", -1, 1
+
+
+class RoundedUp(Planted):
+    after, free_more = "payExits", 1
+
+
+class PaidTwice(Planted):
+    after, free_more = "payExits", 1_000
 
 
 @pytest.mark.deep
-def test_canary__a_unit_not_released__is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.differential.test_shutdown.ShutdownMarket", LockKept)
-    with pytest.raises(AssertionError):
-        check_end(0)
+@pytest.mark.parametrize("fault", [LockKept, RoundedUp, PaidTwice])
+def test_canary__fault_in_the_end__is_noticed(
+    fault: type[Planted], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Planted] = []
+
+    def make() -> Planted:
+        made.append(fault())
+        return made[-1]
+
+    monkeypatch.setattr("tests.differential.test_shutdown.ShutdownMarket", make)
+    with pytest.raises((AssertionError, Refused)):
+        for seed in range(12):
+            check_end(seed)
+    assert made[-1].planted, "noticed something else"

@@ -94,7 +94,7 @@ def test_migration__old_market_winds_down__successor_takes_over_at_its_end(chain
     # Registrations are carried over by anybody, slots are not settled twice.
     send(new.settlement, test_account(9).address, "enrol", MEMBER)
     assert new.settlement.call("accountState", MEMBER).settledUntil == end
-    minters = role_holders(new, Parameters.load("standard"))[Role.MINTER]
+    minters = role_holders(new, Parameters.load("single-key"))[Role.MINTER]
     assert set(minters) == {old.settlement.address, new.settlement.address}
 
     # The old market ends without anybody's leave; its operator's money follows its members'.
@@ -120,7 +120,7 @@ def test_migration__old_market_winds_down__successor_takes_over_at_its_end(chain
     # Now the old minter's role has to go, and nothing else is missing.
     differences = [
         check.what
-        for check in verify(new.deployment, rpc, Parameters.load("standard"), Artifacts.load())
+        for check in verify(new.deployment, rpc, Parameters.load("single-key"), Artifacts.load())
         if not check.ok
     ]
     assert differences == [f"MINTER held by {old.settlement.address}"]

@@ -49,6 +49,8 @@ ELSEWHERE = {
     "::test_i41__any_signatures_and_actions__only_what_enough_owners_signed",
     "I-42": "tests/unit/guardian/test_machine.py"
     "::test_i42__any_actions__held_for_a_while_and_never_for_ever",
+    "I-44": "tests/differential/test_shutdown.py"
+    "::test_i44__random_end__all_is_paid_out_in_any_order",
     "I-43": "tests/differential/test_linear_buckets.py"
     "::test_i43__any_takes__used_within_capacity_and_splitting_gains_nothing",
 }

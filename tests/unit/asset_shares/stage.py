@@ -68,7 +68,7 @@ class ShareStage(AssetStage):
             self.token.address,
             self.energy.address,
             self.meters.address,
-            self.chain.address_of_next(4),
+            self.chain.address_of_next(5),
             TREASURY,
             (SECURITY, BOND, (100_000, 900_000, 0, 500_000)),
         )
