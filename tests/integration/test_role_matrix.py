@@ -4,6 +4,7 @@ role matrix
 ├── which functions are restricted: found by calling all of them as a stranger, and in the sources
 ├── restricted functions x every role, holder, stranger, deployer: refused exactly as specified
 ├── the access manager's own functions: the governor alone
+├── the timelock's and the governor's: holders of the timelock's roles, decisions alone
 └── functions with one trusted caller: that caller alone
 
 Functions come from the build, roles from `energy_grid/deployment/roles.py`. A caller that is let in
@@ -21,18 +22,22 @@ from typing import Any
 
 import pytest
 
-from energy_grid.contracts import EXTERNAL_ERC20, Contract, Contracts
+from energy_grid.contracts import Contract, Contracts
 from energy_grid.deployment import Parameters
 from energy_grid.deployment.access import role_holders
+from energy_grid.deployment.governance import timelock_holders
 from energy_grid.deployment.roles import FUNCTION_ROLES, TRUSTED_CALLERS, Role
+from energy_grid.deployments import CONTRACT_NAMES
 from energy_grid.rpc import ExecutionRevertedError, to_hex
 from tests.utils.deploying import deploy_on, send_as, test_account
 
+PARAMETERS = "standard"
 STRANGER = "0x" + "5c" * 20
 DEPLOYER = test_account(0).address
 NOT_AUTHORISED = "AccessManagedUnauthorized"
 NO_ADMIN = "AccessManagerUnauthorizedAccount"
 CHANGE_OF_AUTHORITY = "setAuthority"
+ITSELF_ALONE = "TimelockUnauthorizedCaller"
 NOT_TRUSTED = ("NotTheMarket", "NotTheLedger")
 ROOMS = {
     "MarketRegister": "EnergyTrading",
@@ -105,9 +110,9 @@ class World:
         """Functions that refuse a stranger."""
         functions = [
             function
-            for name, record in self.contracts.deployment.contracts.items()
+            for name in CONTRACT_NAMES
             # Called directly, a room works on its own, empty storage.
-            if record.contract not in (EXTERNAL_ERC20, "GridAccessManager", "SettlementExits")
+            if name not in ("AccessManager", "SettlementExits")
             for function in self.functions(name)
         ]
         errors = self.refusals((STRANGER, function) for function in functions)
@@ -134,8 +139,9 @@ def empty(entry: Mapping[str, Any]) -> Any:
 @pytest.fixture(scope="module")
 def world(anvil, tmp_path_factory):
     chain = anvil()
-    deployment = deploy_on(chain.rpc, tmp_path_factory.mktemp("roles")).deployment
-    return World(Contracts.load(deployment, chain.rpc), Parameters.load("single-key"))
+    folder = tmp_path_factory.mktemp("roles")
+    deployment = deploy_on(chain.rpc, folder, parameters=PARAMETERS).deployment
+    return World(Contracts.load(deployment, chain.rpc), Parameters.load(PARAMETERS))
 
 
 def expected_role(function: Function) -> Role:
@@ -234,10 +240,69 @@ def test_role_matrix__functions_of_the_access_manager_itself__the_governor_alone
     assert wrong == []
 
 
+def test_role_matrix__functions_of_the_timelock__holders_of_its_roles_alone(world):
+    contracts, timelock = world.contracts, world.contracts.timelock
+    holders = timelock_holders(contracts, Parameters.load(PARAMETERS))
+    roles = {
+        "schedule": "PROPOSER_ROLE",
+        "scheduleBatch": "PROPOSER_ROLE",
+        "cancel": "CANCELLER_ROLE",
+        "grantRole": "DEFAULT_ADMIN_ROLE",
+        "revokeRole": "DEFAULT_ADMIN_ROLE",
+    }
+    functions = [*world.functions("GridTimelock")]
+    errors = world.refusals((STRANGER, function) for function in functions)
+    restricted = [
+        function
+        for function, (name, _) in zip(functions, errors, strict=True)
+        if name == "AccessControlUnauthorizedAccount"
+    ]
+    assert {function.name for function in restricted} == {*roles}
+    addresses = {one.address for one in (timelock, contracts.governor, contracts.guardian)}
+    callers = sorted(world.callers | addresses)
+    pairs = [(caller, function) for function, caller in product(restricted, callers)]
+    wrong = [
+        f"{function.title} by {caller}: {name or 'done'}"
+        for (caller, function), (name, _) in zip(pairs, world.refusals(pairs), strict=True)
+        if (name == "AccessControlUnauthorizedAccount") == (caller in holders[roles[function.name]])
+    ]
+    print(f"{len(restricted)} functions x {len(callers)} callers = {len(pairs)} calls")
+    assert wrong == []
+    delay = Function(timelock, "updateDelay", timelock.encode("updateDelay", 86_400))
+    errors = world.refusals((caller, delay) for caller in callers)
+    allowed = [c for c, (name, _) in zip(callers, errors, strict=True) if name != ITSELF_ALONE]
+    assert allowed == [timelock.address]
+
+
+def test_role_matrix__settings_of_the_governor__decisions_alone(world):
+    """Not even the timelock may outside of what the governor has queued with it."""
+    contracts = world.contracts
+    functions = [*world.functions("GridGovernor")]
+    errors = world.refusals((STRANGER, function) for function in functions)
+    settings = [
+        function
+        for function, (name, _) in zip(functions, errors, strict=True)
+        if name == "GovernorOnlyExecutor"
+    ]
+    assert {function.name for function in settings} == {
+        "relay",
+        "setLateQuorumVoteExtension",
+        "setProposalThreshold",
+        "setVotingDelay",
+        "setVotingPeriod",
+        "updateQuorumNumerator",
+    }
+    callers = sorted(world.callers | {contracts.governor.address})
+    pairs = [(caller, function) for function, caller in product(settings, callers)]
+    for (caller, function), (name, _) in zip(pairs, world.refusals(pairs), strict=True):
+        expected = "Panic" if caller == contracts.timelock.address else "GovernorOnlyExecutor"
+        assert name == expected, f"{function.title} by {caller}: {name or 'done'}"
+
+
 def test_role_matrix__functions_with_one_trusted_caller__it_alone(world):
     functions = [
         function
-        for name in world.contracts.deployment.contracts
+        for name in CONTRACT_NAMES
         if name not in ROOMS
         for function in world.functions(name)
     ]
