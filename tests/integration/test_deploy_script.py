@@ -1,6 +1,6 @@
 """`ape run deploy` and `ape run verify_deployment` as a user starts them, in their own process.
 
-The second chain has another id, a base fee, and blocks every 2 seconds. The deployer is an
+The second chain has another id, a base fee, and blocks every second. The deployer is an
 encrypted key file; nothing is confirmed by hand.
 """
 
@@ -70,9 +70,9 @@ def test_help__lists_the_scripts_and_no_helpers():
     assert "_ape_chain" not in output
 
 
-def test_deploy__second_chain_with_base_fee_and_blocks_every_2_s(anvil, keyfile_home, tmp_path):
+def test_deploy__second_chain_with_base_fee_and_blocks_by_the_clock(anvil, keyfile_home, tmp_path):
     home, deployer = keyfile_home
-    chain = anvil(chain_id=DEVNET_ID, block_time_seconds=2, base_fee_wei=3 * 10**9)
+    chain = anvil(chain_id=DEVNET_ID, block_time_seconds=1, base_fee_wei=3 * 10**9)
     chain.rpc.call("anvil_setBalance", deployer, hex(10**19))
     secrets = {"HOME": str(home), "APE_ACCOUNTS_deployer_PASSPHRASE": PASSPHRASE}
     deploy = on_devnet("deploy", "--account", "deployer", folder=tmp_path)

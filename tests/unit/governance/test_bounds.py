@@ -321,6 +321,7 @@ WITHOUT_VALUES: Final = {
     "releaseZone": "ends",
     "renewBudget": "fills to the capacity in code",
     "setStabilitySource": "names a contract",
+    "trigger": "ends the market, once, from the next slot on",
     "unfreezeFeed": "ends",
     "unfreezeQuotes": "ends",
     "withdrawProposal": "ends",
