@@ -22,7 +22,7 @@ from tests.utils.buckets import ModelBucket
 pytestmark = pytest.mark.deep
 
 PROFILE = settings(
-    max_examples=200,
+    max_examples=1_000,
     stateful_step_count=60,
     deadline=None,
     database=None,
