@@ -69,7 +69,8 @@ interface ISettlementExits {
     function closeAccounts(address[] calldata accounts) external;
 
     /// @notice Go on through all accounts in the order of their ids: close those that are settled, stop at the first that
-    /// cannot be closed yet. Traders with nothing to settle cost a look only, so empty accounts do not hold anybody up.
+    /// cannot be closed yet. A trader with nothing to settle is closed without being settled, for less than
+    /// it costs to open one, so empty accounts do not hold anybody up.
     /// @param maxCount at most 500
     /// @return passed accounts closed in order so far
     function closeNext(uint256 maxCount) external returns (uint256 passed);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import ClassVar
 
@@ -15,7 +16,7 @@ class ReplayError(FatalError):
     """The logs do not fit together, or say something that no replay understands."""
 
 
-class Reducer:
+class Reducer(ABC):
     """One contract's state. Subclasses name their handlers in `handlers`.
 
     Attributes:
@@ -28,9 +29,9 @@ class Reducer:
     def __init__(self) -> None:
         self._handlers: Mapping[str, Handler] = self.handlers()
 
+    @abstractmethod
     def handlers(self) -> Mapping[str, Handler]:
         """What each event does, by its name."""
-        raise NotImplementedError
 
     def apply(self, event: Event, now: int) -> None:
         """Take one event of a block at `now` (unix seconds).
