@@ -9,8 +9,8 @@ from energy_grid.governance.errors import GovernanceError
 from energy_grid.governance.proposal import Proposal, Support
 from energy_grid.governance.reading import Standing, find, standing
 from energy_grid.governance.steps import refusals, require, require_power
-from energy_grid.outbox.fees import FeePolicy
-from energy_grid.rpc import ExecutionRevertedError, to_hex
+from energy_grid.rpc import ExecutionRevertedError
+from energy_grid.single_sending import send_single
 
 if TYPE_CHECKING:
     from energy_grid.deployment.journal import Signer
@@ -90,32 +90,21 @@ class Acting:
         return standing(contracts, proposal, proposer)
 
     def _send(self, contract: Contract, function: str, *arguments: Any) -> str:
-        rpc, sender = self._contracts.rpc, self._signer.address
-        data = to_hex(contract.encode(function, *arguments))
-        call = {"from": sender, "to": contract.address, "data": data}
         try:
-            estimate = int(rpc.call("eth_estimateGas", call), 16)
+            receipt = send_single(
+                self._contracts.rpc,
+                self._signer,
+                contract.address,
+                contract.encode(function, *arguments),
+                gas_margin_percent=GAS_MARGIN_PERCENT,
+                timeout_seconds=self._timeout_seconds,
+            )
         except ExecutionRevertedError as error:
             raise GovernanceError(
                 f"{contract.name}.{function} would fail",
                 found=str(self._contracts.decode_error(error.data)),
                 remedy="Nothing was sent",
             ) from error
-        fees = FeePolicy().first(rpc)
-        raw = self._signer.sign(
-            {
-                "type": 2,
-                "chainId": rpc.chain_id(),
-                "nonce": rpc.nonce(sender, "pending"),
-                "to": contract.address,
-                "value": 0,
-                "data": data,
-                "gas": estimate * (100 + GAS_MARGIN_PERCENT) // 100,
-                "maxFeePerGas": fees.max_fee_wei,
-                "maxPriorityFeePerGas": fees.priority_fee_wei,
-            }
-        )
-        receipt = rpc.wait_for_receipt(rpc.send_raw(raw), timeout_seconds=self._timeout_seconds)
         if not int(receipt["status"], 16):
             raise GovernanceError(
                 f"{contract.name}.{function} failed",

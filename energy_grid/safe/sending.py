@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from energy_grid.outbox.fees import FeePolicy
 from energy_grid.rpc import ExecutionRevertedError, Rpc, to_hex
 from energy_grid.safe.abi import SAFE_ABI
 from energy_grid.safe.account import SafeAccount, SafeState
@@ -16,6 +15,7 @@ from energy_grid.safe.errors import SafeError, sentence
 from energy_grid.safe.signatures import OwnerSignature
 from energy_grid.safe.suite import SafeSuite, require_genuine
 from energy_grid.safe.transaction import SafeTransaction
+from energy_grid.single_sending import send_single
 
 if TYPE_CHECKING:
     from energy_grid.deployment.journal import Signer
@@ -120,35 +120,25 @@ class SafeSender:
         )
 
     def _send(self, what: str, to: str, data: bytes) -> dict[str, Any]:
-        call = {"from": self._signer.address, "to": to, "data": to_hex(data)}
         try:
-            estimate = int(self._rpc.call("eth_estimateGas", call), 16)
+            receipt = send_single(
+                self._rpc,
+                self._signer,
+                to,
+                data,
+                gas_margin_percent=GAS_MARGIN_PERCENT,
+                timeout_seconds=self._timeout_seconds,
+            )
         except ExecutionRevertedError as error:
             raise SafeError(
                 f"{what} would fail at {to}",
                 found=sentence(error.data) or self._describe_error(error.data) or error.text,
                 remedy="Nothing was sent",
             ) from error
-        fees = FeePolicy().first(self._rpc)
-        raw = self._signer.sign(
-            {
-                "type": 2,
-                "chainId": self._rpc.chain_id(),
-                "nonce": self._rpc.nonce(self._signer.address, "pending"),
-                "to": to,
-                "value": 0,
-                "data": to_hex(data),
-                "gas": estimate * (100 + GAS_MARGIN_PERCENT) // 100,
-                "maxFeePerGas": fees.max_fee_wei,
-                "maxPriorityFeePerGas": fees.priority_fee_wei,
-            }
-        )
-        sent = self._rpc.send_raw(raw)
-        receipt = self._rpc.wait_for_receipt(sent, timeout_seconds=self._timeout_seconds)
         if not int(receipt["status"], 16):
             raise SafeError(
                 f"{what} failed in block {int(receipt['blockNumber'], 16)}",
-                found=f"transaction {sent} reverted",
+                found=f"transaction {receipt['transactionHash']} reverted",
                 remedy="The chain changed in between: look at the Safe's state and run again",
             )
         return receipt
